@@ -141,3 +141,7 @@ export function serviceName(port: number, protocol: string): string | undefined 
 export function ownNetns(): number {
   return statSync('/proc/self/ns/net', { throwIfNoEntry: false })?.ino ?? 0;
 }
+
+export function isRoot(): boolean {
+  return process.geteuid?.() === 0;
+}

@@ -1,6 +1,6 @@
 /** Asks the kernel for its socket table (NETLINK_SOCK_DIAG). The answer stays as the bytes the kernel sent; rows are offsets into them. */
 import * as libc from './libc.ts';
-import { type InetRequest, inetRequest, unixRequest, walkMessages } from './sockdiag-format.ts';
+import { type Chunk, type Ending, freshBatch, readBatch, receive, receiveAside } from './sockdiag-receive.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -8,19 +8,8 @@ const SOCK_CLOEXEC = 0o2000000;
 const NETLINK_SOCK_DIAG = 4;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
-const EINTR = 4;
 
-/** The kernel fills at most 32 KiB per answer, whatever the reader offers (af_netlink.c, netlink_dump). */
-const ANSWER = 32 * 1024;
-const CHUNK = 2 * 1024 * 1024;
-
-/** One kernel answer: whole netlink messages in `bytes`, each row from `starts[i]` to `ends[i]`. */
-export interface Chunk {
-  bytes: Uint8Array;
-  starts: Uint32Array;
-  ends: Uint32Array;
-  rows: number;
-}
+export type { Chunk } from './sockdiag-receive.ts';
 
 export interface Dump {
   chunks: Chunk[];
@@ -45,67 +34,56 @@ export function closeSockDiag(fd: number): void {
   libc.close(fd);
 }
 
-export function dumpInet(fd: number, request: InetRequest): Dump {
-  return dump(fd, inetRequest(request));
-}
-
-export function dumpUnix(fd: number, states: number): Dump {
-  return dump(fd, unixRequest(states));
-}
-
-function freshChunk(): Chunk {
-  // An inet_diag answer takes at least 88 bytes, a unix one 32: the row arrays can never be the tighter limit.
-  const most = CHUNK / 32;
-  return {
-    bytes: new Uint8Array(CHUNK),
-    starts: new Uint32Array(most),
-    ends: new Uint32Array(most),
-    rows: 0,
-  };
-}
-
-function dump(fd: number, request: Uint8Array): Dump {
-  const result: Dump = { chunks: [], rows: 0, interrupted: false, errno: 0, malformed: null };
+/** Sends a dump request (sockdiag-format.ts) and reads the whole answer. */
+export function dump(fd: number, request: Uint8Array): Dump {
   const sent = libc.send(fd, request, request.length, 0);
+  const result = empty(sent);
+  while (sent > 0) {
+    const batch = freshBatch();
+    const { chunk, ending } = readBatch(batch, receive(fd, batch));
+    if (add(result, chunk, ending)) {
+      break;
+    }
+  }
+  return result;
+}
+
+/** The same, with the kernel at work on the next batch while `onChunk` has the last one. */
+export async function dumpAside(
+  fd: number,
+  request: Uint8Array,
+  onChunk: (chunk: Chunk) => void,
+): Promise<Dump> {
+  const sent = libc.send(fd, request, request.length, 0);
+  const result = empty(sent);
   if (sent < 0) {
-    result.errno = -sent;
     return result;
   }
-  let chunk = freshChunk();
-  let used = 0;
-  result.chunks.push(chunk);
-  const keep = (start: number, end: number): void => {
-    chunk.starts[chunk.rows] = start;
-    chunk.ends[chunk.rows++] = end;
-    result.rows++;
-  };
+  let batch = freshBatch();
+  let answers = await receiveAside(fd, batch);
   for (;;) {
-    if (used + ANSWER > CHUNK) {
-      chunk = freshChunk();
-      used = 0;
-      result.chunks.push(chunk);
-    }
-    const room = chunk.bytes.subarray(used, used + ANSWER);
-    const received = libc.recv(fd, room, ANSWER, 0);
-    if (received === -EINTR) {
-      continue;
-    }
-    if (received <= 0) {
-      result.errno = -received;
+    const { chunk, ending } = readBatch(batch, answers);
+    if (add(result, chunk, ending)) {
+      onChunk(chunk);
       return result;
     }
-    const walk = walkMessages(chunk.bytes, used, used + received, keep);
-    used += (received + 3) & ~3;
-    if (walk.kind === 'more') {
-      continue;
-    }
-    if (walk.kind === 'done') {
-      result.interrupted = walk.interrupted;
-    } else if (walk.kind === 'refused') {
-      result.errno = walk.errno;
-    } else {
-      result.malformed = `${walk.why} at byte ${walk.at}`;
-    }
-    return result;
+    batch = freshBatch();
+    const coming = receiveAside(fd, batch);
+    onChunk(chunk);
+    answers = await coming;
   }
+}
+
+function empty(sent: number): Dump {
+  return { chunks: [], rows: 0, interrupted: false, errno: sent < 0 ? -sent : 0, malformed: null };
+}
+
+/** True when that was the last of it. */
+function add(result: Dump, chunk: Chunk, ending: Ending | null): boolean {
+  if (chunk.rows > 0) {
+    result.chunks.push(chunk);
+    result.rows += chunk.rows;
+  }
+  Object.assign(result, ending);
+  return ending !== null;
 }

@@ -57,8 +57,7 @@ export function readTcpInfo(b: Uint8Array, at: number, length: number) {
     if (offset + size > length) {
       break;
     }
-    const value =
-      size === 8 ? u64(b, at + offset) : size === 4 ? u32(b, at + offset) : u16(b, at + offset);
+    const value = size === 8 ? u64(b, at + offset) : size === 4 ? u32(b, at + offset) : u16(b, at + offset);
     if (!(size === 8 && value >= UNLIMITED)) {
       later[name] = value;
     }

@@ -1,9 +1,9 @@
 /** The plain table's rows straight from kernel bytes. */
+import type { Chunk } from '../kernel/sockdiag.ts';
 import { INET, u16be, u32 } from '../kernel/sockdiag-format.ts';
 import type { RowSource } from '../session/cells.ts';
-import { type Socket, TCP_STATES } from '../session/socket.ts';
+import { type Protocol, type Socket, TCP_STATES } from '../session/socket.ts';
 import { writeAscii, writeDecimal, writeIpv4, writeIpv6 } from '../wire/net/text.ts';
-import type { Dumps } from './dumps.ts';
 import { unixSocket } from './row.ts';
 
 const AF_INET6 = 10;
@@ -11,30 +11,32 @@ const LISTEN = 10;
 const ASTERISK = 42;
 const COLON = 58;
 
-export function rawRows(dumps: Dumps): RowSource {
-  const chunks = dumps.parts.flatMap(({ protocol, dump }) =>
-    dump.chunks.map((chunk) => ({ protocol, chunk })),
-  );
+export interface ProtocolChunk {
+  protocol: Protocol;
+  chunk: Chunk;
+}
+
+/** A cursor over batches; `chunks` may grow between two rounds of `next`. */
+export function rawRows(chunks: readonly ProtocolChunk[]): RowSource {
   const encoder = new TextEncoder();
   let which = 0;
   let row = 0;
-  let bytes = new Uint8Array(0);
+  let bytes: Uint8Array = new Uint8Array(0);
   let start = 0;
   let unix: Socket | null = null;
   return {
-    count: dumps.rows,
     rewind() {
       which = 0;
       row = 0;
     },
     next(cells) {
       let current = chunks[which];
-      while (current !== undefined && row === current.chunk.rows) {
+      if (current !== undefined && row === current.chunk.rows) {
         which++;
         row = 0;
         current = chunks[which];
       }
-      if (current === undefined) {
+      if (current === undefined || current.chunk.rows === 0) {
         return false;
       }
       bytes = current.chunk.bytes;

@@ -13,9 +13,8 @@ export interface Cells {
 }
 
 export interface RowSource {
-  count: number;
   rewind(): void;
-  /** Moves to the next row and fills the cells; false when there is none. */
+  /** Moves to the next row and fills the cells; false when there is none (yet). */
   next(cells: Cells): boolean;
   /** Write the current row's addresses; each returns the next free position. */
   writeLocal(out: Uint8Array, at: number): number;

@@ -1,7 +1,7 @@
 /**
- * The plain socket table, written into bytes in one pass. Columns start as wide as their heading; a cell that does not
- * fit widens its column and the table is written once more, which small tables do not feel. Big ones start at the
- * width of the longest IPv4 address and port, so that they hardly ever need the second pass.
+ * The plain socket table, written straight into bytes. A cell that does not fit widens its column, and the table is
+ * written once more at the end, which small tables do not feel. Big ones start at the width of the longest IPv4
+ * address and port, so that they hardly ever need the second pass.
  */
 import { type Cells, freshCells, type RowSource } from '../session/cells.ts';
 import { TCP_STATES } from '../session/socket.ts';
@@ -17,14 +17,16 @@ export interface TableOptions {
   detail?: (index: number) => string;
 }
 
-const BIG = 5_000;
+const SMALLEST = 64 * 1024;
 const IPV4_WIDTH = 21;
+const LONGEST_COMMON_STATE = 11;
 const GAP = 2;
 const SPACE = 32;
 const SLASH = 47;
 const NEWLINE = 10;
 /** No row without its owner and details is longer: two UNIX paths of 108 bytes, three bytes each when shown, and numbers. */
 const ROW_ROOM = 1024;
+const encoder = new TextEncoder();
 const HEADINGS = ['PROTO', 'STATE', 'LOCAL', 'PEER', 'QUEUES', 'OWNER'] as const;
 
 interface Widths {
@@ -41,44 +43,88 @@ export function stateWord(protocol: string, state: number): string {
   return word === 'CLOSED' && protocol !== 'tcp' ? 'UNCONN' : word;
 }
 
-export function plainTable(source: RowSource, options: TableOptions): Uint8Array {
-  const big = source.count > BIG;
-  const widths: Widths = {
-    protocol: 5,
-    state: big ? 11 : 5,
-    local: big ? IPV4_WIDTH : 5,
-    peer: big ? IPV4_WIDTH : 4,
-    queues: 6,
-  };
-  return write(source, options, widths) ?? write(source, options, widths) ?? new Uint8Array(0);
+/** A table in the making: the bytes so far and the widths in use and in need. */
+interface Sheet {
+  out: Uint8Array;
+  at: number;
+  index: number;
+  widths: Widths;
+  wanted: Widths;
+  /** Protocol and state of a row, ready to copy, by protocol and state number. */
+  heads: Map<string, Uint8Array[]>;
 }
 
-/** Null when a cell did not fit; `widths` then holds what is needed. One flat loop over local variables: closures cost three times as much here. */
-function write(source: RowSource, options: TableOptions, widths: Widths): Uint8Array | null {
-  const { owner, detail } = options;
-  const encoder = new TextEncoder();
-  const cells = freshCells();
-  const wanted: Widths = { ...widths };
-  const rowWidth = widths.protocol + widths.state + widths.local + widths.peer + widths.queues + 5 * GAP;
-  let out = new Uint8Array(
-    Math.max(16 * ROW_ROOM, source.count * (rowWidth + (owner === null ? 2 : 32)) + ROW_ROOM),
-  ).fill(SPACE);
-  let at = 0;
+function freshSheet(options: TableOptions, widths: Widths): Sheet {
+  const sheet: Sheet = {
+    out: new Uint8Array(SMALLEST).fill(SPACE),
+    at: 0,
+    index: 0,
+    widths,
+    wanted: { ...NARROW },
+    heads: new Map(),
+  };
   if (options.header) {
-    at = writeHeading(out, widths, owner !== null);
+    sheet.at = writeHeading(sheet.out, widths, options.owner !== null);
   }
-  const states = new Map<string, Uint8Array[]>();
+  return sheet;
+}
+
+const NARROW: Widths = { protocol: 5, state: 5, local: 5, peer: 4, queues: 6 };
+const USUAL: Widths = { ...NARROW, state: LONGEST_COMMON_STATE, local: IPV4_WIDTH, peer: IPV4_WIDTH };
+
+export function plainTable(source: RowSource, options: TableOptions): Uint8Array {
+  const sheet = freshSheet(options, NARROW);
+  writeRows(sheet, source, options);
+  return finished(sheet, source, options);
+}
+
+export interface GrowingTable {
+  /** Writes the rows that the source has now. */
+  grow(): void;
+  finish(): Uint8Array;
+}
+
+/** A table whose rows arrive in batches. It starts at the usual widths, so that big ones are written only once. */
+export function growingTable(source: RowSource, options: TableOptions): GrowingTable {
+  const sheet = freshSheet(options, USUAL);
+  return {
+    grow: () => writeRows(sheet, source, options),
+    finish: () => finished(sheet, source, options),
+  };
+}
+
+const FEW_ROWS = 2_000;
+
+/** Where a cell did not fit, or a few rows would look lost in wide columns: once more with the widths that are needed. */
+function finished(sheet: Sheet, source: RowSource, options: TableOptions): Uint8Array {
+  const names = Object.keys(sheet.widths) as (keyof Widths)[];
+  const fits = names.every((name) => sheet.wanted[name] <= sheet.widths[name]);
+  const snug = names.every((name) => sheet.wanted[name] === sheet.widths[name]);
+  if (fits && (snug || sheet.index > FEW_ROWS)) {
+    return sheet.out.subarray(0, sheet.at);
+  }
+  const again = freshSheet(options, sheet.wanted);
+  source.rewind();
+  writeRows(again, source, options);
+  return again.out.subarray(0, again.at);
+}
+
+/** One flat loop over local variables: closures cost three times as much here. */
+function writeRows(sheet: Sheet, source: RowSource, options: TableOptions): void {
+  const { owner, detail } = options;
+  const { widths, wanted, heads } = sheet;
+  const cells = freshCells();
+  let { out, at, index } = sheet;
   let known: Uint8Array[] = [];
   let protocol = '';
-  source.rewind();
-  for (let index = 0; source.next(cells); index++) {
+  for (; source.next(cells); index++) {
     if (at + ROW_ROOM > out.length) {
       out = enlarged(out, ROW_ROOM);
     }
     if (cells.protocol !== protocol) {
       protocol = cells.protocol;
-      known = states.get(protocol) ?? [];
-      states.set(protocol, known);
+      known = heads.get(protocol) ?? [];
+      heads.set(protocol, known);
     }
     let head = known[cells.state];
     if (head === undefined) {
@@ -112,7 +158,7 @@ function write(source: RowSource, options: TableOptions, widths: Widths): Uint8A
       if (at + text.length * 3 + ROW_ROOM > out.length) {
         out = enlarged(out, text.length * 3 + ROW_ROOM);
       }
-      at = writeText(encoder, out, at, text);
+      at = writeText(out, at, text);
     }
     out[at++] = NEWLINE;
     if (detail !== undefined) {
@@ -123,18 +169,9 @@ function write(source: RowSource, options: TableOptions, widths: Widths): Uint8A
       at += encoder.encodeInto(text, out.subarray(at)).written;
     }
   }
-  return fitted(widths, wanted) ? out.subarray(0, at) : null;
-}
-
-function fitted(widths: Widths, wanted: Widths): boolean {
-  const fits =
-    wanted.protocol === widths.protocol &&
-    wanted.state === widths.state &&
-    wanted.local === widths.local &&
-    wanted.peer === widths.peer &&
-    wanted.queues === widths.queues;
-  Object.assign(widths, wanted);
-  return fits;
+  sheet.out = out;
+  sheet.at = at;
+  sheet.index = index;
 }
 
 /** The spaces between columns are there from the start; cells are only written over them. */
@@ -173,12 +210,10 @@ function rowHead(
   wanted.protocol = Math.max(wanted.protocol, protocol.length);
   wanted.state = Math.max(wanted.state, word.length);
   const pad = ' '.repeat(Math.max(0, widths.state - word.length) + GAP);
-  return new TextEncoder().encode(
-    `${protocol.padEnd(widths.protocol + GAP)}${options.paintState(word)}${pad}`,
-  );
+  return encoder.encode(`${protocol.padEnd(widths.protocol + GAP)}${options.paintState(word)}${pad}`);
 }
 
-function writeText(encoder: TextEncoder, out: Uint8Array, at: number, text: string): number {
+function writeText(out: Uint8Array, at: number, text: string): number {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 126) {

@@ -7,7 +7,6 @@ export function socketRows(sockets: readonly Socket[]): RowSource {
   let next = 0;
   let socket: Socket | undefined;
   return {
-    count: sockets.length,
     rewind() {
       next = 0;
     },

@@ -1,0 +1,160 @@
+/** Builds dist/: the program and the library, bundled; type declarations; the licences of what was bundled. */
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import {
+  bin,
+  builtOrExit,
+  capture,
+  ensureInstalled,
+  filesBelow,
+  isProgram,
+  note,
+  requireNode,
+  root,
+} from './lib.mjs';
+
+const entries = { cli: 'src/cli/main.ts', index: 'src/index.ts' };
+
+/** koffi finds its binaries beside itself, so it stays a dependency. */
+const external = ['koffi'];
+
+/** ink loads React's developer tools (and a WebSocket client for them) when DEV=true is set; a shipped program must not react to that word. */
+const inkWithoutDevtools = {
+  name: 'ink-without-devtools',
+  load: {
+    filter: { id: /\/ink\/build\/(utils|devtools)\.js$/ },
+    handler: (id) => (id.endsWith('utils.js') ? 'export const isDev = () => false;' : 'export {};'),
+  },
+};
+
+export async function build() {
+  const started = new Date();
+  // Below node_modules, where neither git nor the linters look, and on the same file system as dist.
+  const staging = join(root, `node_modules/.cache/build-${process.pid}`);
+  rmSync(staging, { recursive: true, force: true });
+  try {
+    const declaring = declare(join(staging, 'types'));
+    const bundled = await Promise.allSettled([bundle(staging), declaring]);
+    if (bundled[0].status === 'rejected') {
+      throw bundled[0].reason;
+    }
+    const moduleIds = bundled[0].value;
+    const types = await declaring;
+    if (types.status !== 0) {
+      note(
+        `types: ${types.output.trim().split('\n').length} lines of complaints; \`npm run check\` shows them.`,
+      );
+    }
+    writeFileSync(join(staging, 'THIRD-PARTY.txt'), licences(moduleIds));
+    chmodSync(join(staging, 'cli.js'), 0o755);
+    // Staleness compares with the moment the sources were read, not the moment we finished writing.
+    utimesSync(join(staging, 'cli.js'), started, started);
+    install(staging, join(root, 'dist'));
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+async function bundle(folder) {
+  const { rolldown } = await import('rolldown');
+  const bundler = await rolldown({
+    cwd: root,
+    input: entries,
+    platform: 'node',
+    external,
+    plugins: [inkWithoutDevtools],
+    tsconfig: join(root, 'tsconfig.json'),
+    transform: {
+      target: 'node20.19',
+      define: { 'process.env.NODE_ENV': '"production"' },
+    },
+    onLog(level, log, handler) {
+      // A worker entry shared with a lazy chunk, or a package's own eval: the package's business, and nothing we can change.
+      if (level !== 'warn' || !log.id?.includes('node_modules')) {
+        handler(level, log);
+      }
+    },
+  });
+  try {
+    const { output } = await bundler.write({
+      dir: folder,
+      format: 'esm',
+      entryFileNames: '[name].js',
+      chunkFileNames: 'chunks/[name]-[hash].js',
+      // Names stay, so a stack in a bug report can be read.
+      minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+      banner: (chunk) => (chunk.isEntry && chunk.name === 'cli' ? '#!/usr/bin/env node' : ''),
+    });
+    return output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
+  } catch (error) {
+    // rolldown's message says it all, in colour; its stack is rolldown's own.
+    throw new Error(stripVTControlCharacters(error instanceof Error ? error.message : String(error)), {
+      cause: error,
+    });
+  } finally {
+    await bundler.close();
+  }
+}
+
+function declare(folder) {
+  return capture(bin('tsc'), ['-p', 'tsconfig.build.json', '--outDir', folder]);
+}
+
+/** The licence of every package that has code in the bundle, read from where the code came from. */
+function licences(moduleIds) {
+  const folders = new Set();
+  for (const id of moduleIds) {
+    const found = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id.replace(/^\0/, ''));
+    if (found !== null) {
+      folders.add(found[0]);
+    }
+  }
+  const sections = [...folders].sort().map((folder) => {
+    const about = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const texts = readdirSync(folder)
+      .filter((name) => /^(licen[cs]e|copying|notice)/i.test(name) && statSync(join(folder, name)).isFile())
+      .map((name) => readFileSync(join(folder, name), 'utf8').trim());
+    if (texts.length === 0) {
+      texts.push(`Licence: ${about.license ?? 'not stated'} (the package carries no licence file)`);
+    }
+    return `${about.name} ${about.version} (${about.license ?? 'licence not stated'})\n\n${texts.join('\n\n')}\n`;
+  });
+  return `sockscope's built files contain code of these packages.\n\n${sections.join(`\n${'-'.repeat(80)}\n\n`)}`;
+}
+
+/**
+ * Puts the new files in place one by one: what they refer to first, entries last, and only then what nobody refers to any more goes.
+ * A program started meanwhile always finds an entry and the chunks that entry names (chunks carry their content's hash).
+ */
+function install(from, to) {
+  const wanted = filesBelow(from).map((path) => relative(from, path));
+  const isEntry = (path) => !path.includes('/') && path.endsWith('.js');
+  const ordered = [...wanted.filter((path) => !isEntry(path)), ...wanted.filter(isEntry)];
+  for (const path of ordered) {
+    mkdirSync(dirname(join(to, path)), { recursive: true });
+    renameSync(join(from, path), join(to, path));
+  }
+  const kept = new Set(wanted);
+  for (const path of filesBelow(to).map((found) => relative(to, found))) {
+    if (!kept.has(path)) {
+      rmSync(join(to, path), { force: true });
+    }
+  }
+}
+
+if (isProgram(import.meta.url)) {
+  requireNode();
+  ensureInstalled();
+  await builtOrExit(build);
+}

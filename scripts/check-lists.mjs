@@ -1,0 +1,56 @@
+/** Registries are literal lists: a file that is a member and is not named in its list is a feature nobody can reach. */
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
+import { parseAst } from 'rolldown/parseAst';
+import { filesBelow, runAsCheck } from './lib.mjs';
+
+/** `folder`: where members live. `exports`: what makes a file a member. `list`: the file that must name it, as a relative import. */
+export const registries = [{ list: 'src/cli/commands.ts', folder: 'src/cli', exports: 'define' }];
+
+export function checkLists(root, table = registries) {
+  const problems = [];
+  let members = 0;
+  for (const { list, folder, exports } of table) {
+    const named = namesIn(join(root, list));
+    for (const file of filesBelow(join(root, folder))) {
+      if (!/\.tsx?$/.test(file) || /\.test\.tsx?$/.test(file) || !exported(file).has(exports)) {
+        continue;
+      }
+      members += 1;
+      const specifier = `./${relative(dirname(join(root, list)), file)}`;
+      if (!named.includes(`'${specifier}'`)) {
+        const here = relative(root, file);
+        problems.push(
+          `${here}: exports \`${exports}\` but ${list} does not name it; add a line with import('${specifier}') to ${basename(list)}.`,
+        );
+      }
+    }
+  }
+  return { problems, members };
+}
+
+function namesIn(list) {
+  return existsSync(list) ? readFileSync(list, 'utf8').replaceAll('"', "'") : '';
+}
+
+function exported(file) {
+  const names = new Set();
+  const program = parseAst(readFileSync(file, 'utf8'), { lang: file.endsWith('x') ? 'tsx' : 'ts' }, file);
+  for (const node of program.body) {
+    if (node.type !== 'ExportNamedDeclaration') {
+      continue;
+    }
+    if (node.declaration?.id) {
+      names.add(node.declaration.id.name);
+    }
+    for (const declarator of node.declaration?.declarations ?? []) {
+      names.add(declarator.id.name);
+    }
+    for (const one of node.specifiers) {
+      names.add(one.exported.name);
+    }
+  }
+  return names;
+}
+
+runAsCheck(import.meta.url, checkLists);

@@ -1,0 +1,31 @@
+/** Every command, in the order the help shows them. A file in this folder that is not named here is an error (scripts/check-lists.mjs). */
+import type { Command } from 'commander';
+
+export interface Entry {
+  name: string;
+  summary: string;
+  load: () => Promise<{ define: (command: Command) => Command }>;
+}
+
+export const commands: readonly Entry[] = [
+  {
+    name: 'ls',
+    summary: 'every socket: state, queues, who holds it (ss, lsof -i and netstat in one)',
+    load: () => import('./ls.ts'),
+  },
+  {
+    name: 'kill',
+    summary: 'end what listens on a port, by port, program or pid; or destroy one connection',
+    load: () => import('./kill.ts'),
+  },
+  {
+    name: 'addr',
+    summary: 'what a name resolves to, in which order, and who listens there',
+    load: () => import('./addr.ts'),
+  },
+  {
+    name: 'abilities',
+    summary: 'what this process may do here, and why not',
+    load: () => import('./abilities.ts'),
+  },
+];

@@ -1,0 +1,20 @@
+/** The ports the kernel picks from when a program does not name one. */
+import { readFileSync } from 'node:fs';
+
+const DEFAULT = { from: 32768, to: 60999 };
+
+/** Of the calling thread's network namespace. */
+export function ephemeralPorts(): { from: number; to: number } {
+  let text: string;
+  try {
+    text = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'latin1');
+  } catch {
+    return DEFAULT; // /proc is not mounted
+  }
+  return parsePortRange(text) ?? DEFAULT;
+}
+
+export function parsePortRange(text: string): { from: number; to: number } | null {
+  const match = /^\s*(\d{1,5})\s+(\d{1,5})\s*$/.exec(text);
+  return match === null ? null : { from: Number(match[1]), to: Number(match[2]) };
+}

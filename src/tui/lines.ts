@@ -1,0 +1,222 @@
+/** The whole screen as lines: exactly as many as the terminal has rows, none wider than it. */
+import { count, duration, several } from '../view/units.ts';
+import { countsSpans } from './cells.ts';
+import { columnsFor, headLine, rowLine } from './columns.ts';
+import { detailLines } from './detail.ts';
+import { HELP, SIGNS } from './keys.ts';
+import { type Model, socketAt } from './model.ts';
+import { intervalOf, isSlowed } from './pace.ts';
+import { clip, justify, type Line, lineWidth, pad, type Span, span, wrap } from './spans.ts';
+
+const ROOMY = 9;
+const NOTE_LINES = 2;
+
+function paceSpans({ pace, paused }: Model): Span[] {
+  const every = duration(intervalOf(pace) * 1000);
+  const took = duration(pace.tookMs * 1000);
+  if (paused) {
+    return [span('PAUSED', 'changed'), span(`  p goes on`, 'dim')];
+  }
+  return isSlowed(pace)
+    ? [span(`every ${every}`, 'warn'), span(`  slowed down: a reading takes ${took}`, 'dim')]
+    : [span(`every ${every}`, 'dim')];
+}
+
+function titleLines(model: Model): Line[] {
+  const { table, columns } = model;
+  const gone = table.changes.gone.length;
+  const left = [span('sockscope', 'bold'), span(`  ${several(table.total, 'socket')}`)];
+  if (gone > 0) {
+    left.push(span(`  ${count(gone)} just gone`, 'bad'));
+  }
+  return [justify(left, paceSpans(model), columns)];
+}
+
+function filterLines({ filter, columns }: Model): Line[] {
+  const { typed, problem, text } = filter;
+  if (typed === null) {
+    return text === ''
+      ? []
+      : [clip([span('filter ', 'dim'), span(text, 'accent'), span('  Esc shows all', 'dim')], columns)];
+  }
+  const prompt = 'filter ';
+  // A line longer than the screen slides left, so that the cursor stays in sight.
+  const slide = Math.max(0, prompt.length + typed.at + 2 - columns);
+  const shown = typed.text.slice(slide);
+  const at = typed.at - slide;
+  const lines: Line[] = [
+    clip(
+      [
+        span(prompt, 'dim'),
+        span(shown.slice(0, at)),
+        span(shown.slice(at, at + 1) || ' ', 'caret'),
+        span(shown.slice(at + 1)),
+        ...(typed.text === '' ? [span('  :8080   node   state listening   dst 10.0.0.0/8', 'dim')] : []),
+      ],
+      columns,
+    ),
+  ];
+  if (problem !== null) {
+    const caret = Math.max(0, prompt.length + problem.at - slide);
+    lines.push(clip([span(' '.repeat(caret)), span('^', 'bad'), span(` ${problem.text}`, 'bad')], columns));
+  }
+  return lines;
+}
+
+type KeyWord = readonly [key: string, does: string];
+const ALWAYS: readonly KeyWord[] = [
+  ['?', 'help'],
+  ['q', 'quit'],
+];
+const ON_ROW: readonly KeyWord[] = [
+  ['p', 'pause'],
+  ['K', 'end process'],
+  ['x', 'destroy'],
+];
+const TABLE_KEYS: readonly KeyWord[] = [
+  ['/', 'filter'],
+  ['s', 'sort'],
+  ['Enter', 'details'],
+  ['r', 'reverse'],
+  ...ON_ROW,
+];
+const DETAIL_KEYS: readonly KeyWord[] = [['Esc', 'back'], ['↑↓', 'scroll'], ...ON_ROW];
+const TYPING_KEYS: readonly KeyWord[] = [
+  ['Enter', 'keep'],
+  ['Esc', 'clear'],
+  ['↑↓', 'move'],
+];
+
+function keySpans(words: readonly KeyWord[]): Span[] {
+  return words.flatMap(([key, does], index) => [
+    span(`${index === 0 ? '' : '   '}${key}`, 'bold'),
+    span(` ${does}`, 'dim'),
+  ]);
+}
+
+/** Whole words only; the way to the help and out stays when there is no room for the rest. */
+function keysLine({ detail, filter, columns }: Model): Line {
+  const last = filter.typed === null ? ALWAYS : [];
+  const words = filter.typed !== null ? TYPING_KEYS : detail !== null ? DETAIL_KEYS : TABLE_KEYS;
+  for (let kept = words.length; kept > 0; kept -= 1) {
+    const line = keySpans([...words.slice(0, kept), ...last]);
+    if (lineWidth(line) <= columns) {
+      return line;
+    }
+  }
+  return clip(keySpans(last), columns);
+}
+
+function footLines(model: Model): Line[] {
+  const { table, columns, rows, ask, message, now } = model;
+  if (ask !== null) {
+    return [
+      ...wrap(ask.question, columns).map((text) => [span(text, 'changed')]),
+      ...wrap(ask.consequence, columns).map((text) => [span(text)]),
+      clip([span('y', 'bold'), span(' yes   ', 'dim'), span('n', 'bold'), span(' no', 'dim')], columns),
+    ];
+  }
+  const lines: Line[] = [];
+  if (rows >= ROOMY && model.detail === null) {
+    lines.push(clip(countsSpans(table.counts).slice(1), columns));
+    const notes = table.notes.flatMap((note) => wrap(note, columns));
+    lines.push(...notes.slice(0, NOTE_LINES).map((text) => clip([span(text, 'dim')], columns)));
+  }
+  if (message !== null && message.until > now) {
+    lines.push(...wrap(message.text, columns).map((text) => [span(text, message.bad ? 'bad' : 'good')]));
+  }
+  lines.push(keysLine(model));
+  return lines;
+}
+
+function emptyLines({ filter, columns }: Model): Line[] {
+  const text =
+    filter.text === ''
+      ? 'No socket is open here: start a server, or leave this network namespace.'
+      : `No socket matches \`${filter.text}\`: Esc shows all of them, / changes the filter.`;
+  return [[], ...wrap(text, columns - 2).map((part) => [span('  '), span(part, 'dim')])];
+}
+
+function helpLines(): Line[] {
+  const keys = HELP.map(([key, meaning]): Line => [span(`  ${pad(key, 20)}`, 'bold'), span(meaning)]);
+  return [
+    ...keys,
+    [],
+    ...SIGNS.map(([sign, meaning]): Line => [span(`  ${pad(sign, 20)}`, 'dim'), span(meaning)]),
+  ];
+}
+
+interface Frame {
+  head: Line[];
+  foot: Line[];
+  /** Rows between them. */
+  body: number;
+}
+
+function frameOf(model: Model): Frame {
+  if (model.help) {
+    const foot: Line[] = model.rows > 2 ? [[span('Any key closes this.', 'dim')]] : [];
+    return { head: [], foot, body: model.rows - foot.length };
+  }
+  const head = [...titleLines(model), ...filterLines(model)];
+  if (model.detail === null) {
+    head.push(headLine(columnsFor(model.columns, model.table.widths), model.sort, model.columns));
+  }
+  // On a terminal of a few rows the table wins over what surrounds it; a question never gives way.
+  const most = Math.max(1, model.rows - 3);
+  const spare = model.ask === null ? Math.max(0, most - head.length) : model.rows;
+  const all = footLines(model);
+  const foot = all.slice(Math.max(0, all.length - spare));
+  const kept = head.slice(0, Math.max(0, model.rows - foot.length - 1));
+  return { head: kept, foot, body: Math.max(0, model.rows - kept.length - foot.length) };
+}
+
+export function bodyHeight(model: Model): number {
+  return Math.max(1, frameOf(model).body);
+}
+
+function detailBody(model: Model): Line[] {
+  return model.detail === null ? [] : detailLines(model.detail, model.now, model.columns);
+}
+
+/** How far the open pane, or the help, can be scrolled. */
+export function scrollEnd(model: Model): number {
+  return Math.max(0, detailBody(model).length - bodyHeight(model));
+}
+
+function tableBody(model: Model, height: number): Line[] {
+  const { table, window, columns } = model;
+  if (table.order.length === 0) {
+    return emptyLines(model);
+  }
+  const layout = columnsFor(columns, table.widths);
+  const lines: Line[] = [];
+  for (let position = window.top; position < window.top + height; position += 1) {
+    const socket = socketAt(table, position);
+    if (socket === null) {
+      break;
+    }
+    const mark = table.changes.marks.get(socket.cookie);
+    lines.push(rowLine(socket, layout, mark, position === window.cursor, columns));
+  }
+  return lines;
+}
+
+function bodyLines(model: Model, height: number): Line[] {
+  if (model.help) {
+    return helpLines();
+  }
+  if (model.detail !== null) {
+    return detailBody(model).slice(model.detail.scroll, model.detail.scroll + height);
+  }
+  return tableBody(model, height);
+}
+
+export function screenLines(model: Model): Line[] {
+  const { head, foot, body } = frameOf(model);
+  const middle = bodyLines(model, body).slice(0, body);
+  const blank = Array.from({ length: body - middle.length }, (): Line => []);
+  return [...head, ...middle, ...blank, ...foot]
+    .slice(0, model.rows)
+    .map((line) => clip(line, model.columns));
+}
