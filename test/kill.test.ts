@@ -36,6 +36,10 @@ c.on('connect', () => console.log('connected', c.localPort));
 c.on('error', (e) => console.log('error', e.code)).on('end', () => console.log('end')).on('close', () => console.log('closed')).resume();
 setInterval(() => {}, 1000);
 `;
+/** Closes first, so the TIME-WAIT is on its side. */
+const BRIEF_CLIENT = `
+const c = require('node:net').connect(Number(process.env.PORT), '127.0.0.1', () => { console.log(c.localPort); c.end(); }).resume();
+`;
 
 interface Ran {
   stdout: string;
@@ -335,13 +339,14 @@ describe.skipIf(lab.missing)('sockscope kill', () => {
   it('TIME-WAIT just vanishes', async () => {
     const one = await server();
     const first = await client();
-    await run([process.execPath, '-e', `require('node:net').connect(8080,'127.0.0.1').end().resume()`]);
+    const brief = await run([process.execPath, '-e', BRIEF_CLIENT]);
     await one.says('connection 2 closed');
-    const gone = await sockscope('--connections', 'state', 'time-wait', '--yes');
+    const ended = ['--connections', 'state', 'time-wait', `:${brief.stdout.trim()}`, '--yes'];
+    const gone = await sockscope(...ended);
     expect(gone.stdout).toContain('its pair of ports is free at once');
     expect(gone.stdout).toContain('destroyed');
     expect(gone.status).toBe(0);
-    expect((await sockscope('--connections', 'state', 'time-wait', '--yes')).status).toBe(1);
+    expect((await sockscope(...ended)).status).toBe(1);
     expect(first.said()).not.toContain('closed');
   });
 

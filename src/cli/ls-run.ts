@@ -112,7 +112,7 @@ async function output(wish: Wish, sockets: readonly Socket[]): Promise<void> {
   if (wish.summary) {
     return print(
       wish.output === 'json'
-        ? jsonLine(Object.fromEntries(countBy(sockets, COUNT_KEYS['state']!)))
+        ? jsonLine(Object.fromEntries(countBy(sockets, COUNT_KEYS.state!)))
         : summaryText(sockets, paint),
     );
   }

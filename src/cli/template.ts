@@ -37,14 +37,14 @@ function render(template: Template[], scope: object, where: string): string {
 }
 
 /** A shell hands `\n` and `\t` on as two characters each. */
-function unescape(text: string): string {
+function unescaped(text: string): string {
   return text.replace(/\\([nt\\])/g, (_, letter: string) =>
     letter === 'n' ? '\n' : letter === 't' ? '\t' : '\\',
   );
 }
 
 export function renderRows(format: string, sockets: readonly Socket[]): void {
-  const template = parse(unescape(format), '--format');
+  const template = parse(unescaped(format), '--format');
   let lines: string[] = [];
   for (const socket of sockets) {
     lines.push(`${render(template, socket, '--format')}\n`);

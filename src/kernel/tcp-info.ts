@@ -11,7 +11,8 @@ const OPTIONS: readonly [bit: number, word: string][] = [
   [32, 'fastopen'],
 ];
 const SMALLEST = 104;
-const UNLIMITED = 0xffff_ffff_ffff_ffff;
+/** All ones, which a double rounds up. */
+const UNLIMITED = 2 ** 64;
 
 /** The fields that later kernels added, in the order of the struct. */
 const LATER = [

@@ -72,8 +72,10 @@ describe('what each side will see', () => {
     expect(there).toBe('nothing is sent to it');
   });
 
-  it('an orphan in FIN-WAIT-2 goes silently, a held one with RST', () => {
-    expect(consequences(socket('FIN-WAIT-2', 1, 2, { inode: 0 })).there).toContain('nothing is sent');
-    expect(consequences(socket('FIN-WAIT-2', 1, 2)).there).toContain('RST');
+  it('FIN-WAIT-2 goes with RST, and silently once it is a mini socket', () => {
+    const timer = { kind: 'time-wait' as const, expiresMs: 1000, retransmits: 0 };
+    expect(consequences(socket('FIN-WAIT-2', 1, 2)).there).toContain('gets RST after');
+    expect(consequences(socket('FIN-WAIT-2', 1, 2, { inode: 0 })).here).toContain('nobody');
+    expect(consequences(socket('FIN-WAIT-2', 1, 2, { inode: 0, timer })).there).toContain('nothing is sent');
   });
 });

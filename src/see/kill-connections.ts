@@ -76,6 +76,8 @@ function reversed({ protocol, local, peer }: Socket): string {
 }
 
 const RESET = 'gets RST: its next call fails with ECONNRESET, after the data it has already received';
+const RESET_AFTER_END =
+  'gets RST after the end of file it has seen: reads still give end of file, writes EPIPE';
 const SILENT = 'nothing is sent to it';
 const NOBODY = 'nobody sees it: no program holds it any more';
 
@@ -112,13 +114,9 @@ export function consequences(socket: Socket): Consequence {
         there: RESET,
       };
     case 'FIN-WAIT-2':
-      // Closed and in FIN-WAIT-2 it is a mini socket, which goes without a packet.
-      return held
-        ? {
-            here: aborted,
-            there: 'gets RST after the end of file it has seen: reads still give end of file, writes EPIPE',
-          }
-        : { here: NOBODY, there: `${SILENT}; what it sends next gets RST` };
+      return socket.timer?.kind === 'time-wait' // a mini socket, too small to send anything
+        ? { here: NOBODY, there: `${SILENT}; what it sends next gets RST` }
+        : { here: held ? aborted : NOBODY, there: RESET_AFTER_END };
     case 'FIN-WAIT-1':
       return { here: held ? aborted : NOBODY, there: RESET };
     case 'LAST-ACK':

@@ -22,11 +22,11 @@ export function painter(enabled: boolean): Painter {
 }
 
 export function wantsColour(isTerminal: boolean, environment: Record<string, string | undefined>): boolean {
-  if (environment['NO_COLOR'] !== undefined && environment['NO_COLOR'] !== '') {
+  if (environment.NO_COLOR !== undefined && environment.NO_COLOR !== '') {
     return false;
   }
-  if (environment['FORCE_COLOR'] !== undefined && environment['FORCE_COLOR'] !== '0') {
+  if (environment.FORCE_COLOR !== undefined && environment.FORCE_COLOR !== '0') {
     return true;
   }
-  return isTerminal && environment['TERM'] !== 'dumb';
+  return isTerminal && environment.TERM !== 'dumb';
 }

@@ -87,14 +87,16 @@ export function ipv6Words(text: string, words: Uint16Array): boolean {
   let count = 0;
   let gap = -1;
   let value = -1;
+  let digits = 0;
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
     const digit = c >= 48 && c <= 57 ? c - 48 : c >= 97 && c <= 102 ? c - 87 : -1;
-    if (digit >= 0 && value < 0x1000) {
-      value = (value < 0 ? 0 : value * 16) + digit;
+    if (digit >= 0 && digits < 4) {
+      value = (digits++ === 0 ? 0 : value * 16) + digit;
     } else if (c === 58 && value >= 0 && count < 7) {
       words[count++] = value;
       value = -1;
+      digits = 0;
       if (text.charCodeAt(i + 1) === 58 && gap < 0) {
         gap = count;
         i++;
