@@ -1,9 +1,10 @@
 /** The sentences and the NDJSON lines of `sockscope kill`. */
 
-import { type KillPlan, listNames, type Place, type Refusal, type Victim } from '../see/kill.ts';
+import { type KillPlan, listNames, type Refusal } from '../see/kill.ts';
 import type { DoomedSocket } from '../see/kill-connections.ts';
 import type { KillReport, PlaceResult, VictimResult } from '../see/kill-run.ts';
 import type { KillSocketsReport, SocketResult } from '../see/kill-sockets.ts';
+import type { Place, Victim } from '../see/kill-victims.ts';
 import type { Painter } from '../view/colour.ts';
 
 export function placeText({ protocol, address, port }: Place): string {

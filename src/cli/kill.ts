@@ -1,11 +1,12 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { SockscopeError } from '../errors.ts';
-import type { KillPlan, Victim } from '../see/kill.ts';
+import type { KillPlan } from '../see/kill.ts';
 import type { ConnectionPlan, DoomedSocket } from '../see/kill-connections.ts';
 import { type KillOptions, type KillReport, kill } from '../see/kill-run.ts';
 import { type KillSocketsOptions, killSockets } from '../see/kill-sockets.ts';
 import { parseDuration } from '../see/kill-targets.ts';
+import type { Victim } from '../see/kill-victims.ts';
+import { choose } from './kill-ask.ts';
 import {
   doomedText,
   killLines,
@@ -205,50 +206,4 @@ function tell(text: string, flags: Flags): void {
 
 function printLines(lines: object[]): void {
   print(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-}
-
-async function choose<T>(
-  all: readonly T[],
-  flags: Flags,
-  verb: string,
-  name: (one: T) => string,
-): Promise<readonly T[]> {
-  if (flags.yes) {
-    return all;
-  }
-  if (process.stdin.isTTY !== true) {
-    throw new SockscopeError(
-      'NOT_A_TERMINAL',
-      'Nothing was done: there is no terminal to ask on.',
-      'Add --yes to go ahead, or --dry-run to look only.',
-      2,
-    );
-  }
-  const [first] = all;
-  if (first !== undefined && all.length === 1) {
-    return /^y(es)?$/i.test(await ask(`${verb} ${name(first)}? [y/N] `)) ? all : [];
-  }
-  const answer = await ask(`${verb} all ${all.length}? [y/N, e for each] `);
-  if (!/^e(ach)?$/i.test(answer)) {
-    return /^y(es)?$/i.test(answer) ? all : [];
-  }
-  const chosen: T[] = [];
-  for (const one of all) {
-    if (/^y(es)?$/i.test(await ask(`${verb} ${name(one)}? [y/N] `))) {
-      chosen.push(one);
-    }
-  }
-  return chosen;
-}
-
-/** The answer; nothing at all when the input ends or Ctrl-C is pressed. */
-async function ask(question: string): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const closed = new Promise<string>((resolve) => {
-    lines.once('SIGINT', () => resolve(''));
-    lines.once('close', () => resolve(''));
-  });
-  const answer = await Promise.race([lines.question(question), closed]);
-  lines.close();
-  return answer.trim();
 }

@@ -72,7 +72,7 @@ async function printRaw(wish: Wish): Promise<void> {
   const question = asked(wish);
   if (!isExact(question)) {
     const reading = readSockets(question);
-    printBytes(table(wish, reading.sockets));
+    printPages(table(wish, reading.sockets));
     return notes(wish, reading.notes, reading.sockets.length);
   }
   const lookup = ownerLookup(wish.owners);
@@ -94,7 +94,7 @@ async function printRaw(wish: Wish): Promise<void> {
       growing.grow();
     }
   });
-  printBytes(growing.finish());
+  printPages(growing.finish());
   notes(wish, [...dumps.notes, ...(lookup?.notes() ?? [])], dumps.rows);
 }
 
@@ -137,10 +137,10 @@ async function output(wish: Wish, sockets: readonly Socket[]): Promise<void> {
       ? renderRows(wish.output.format, sockets)
       : renderAll(wish.output.template, sockets);
   }
-  printBytes(table(wish, sockets));
+  printPages(table(wish, sockets));
 }
 
-function table(wish: Wish, sockets: readonly Socket[]): Uint8Array {
+function table(wish: Wish, sockets: readonly Socket[]): Uint8Array[] {
   return plainTable(socketRows(sockets), {
     header: wish.header,
     owner:
@@ -150,6 +150,12 @@ function table(wish: Wish, sockets: readonly Socket[]): Uint8Array {
     paintState: (state) => stateColour(paint, state),
     detail: (index) => detailLines(sockets[index]!, wish),
   });
+}
+
+function printPages(pages: readonly Uint8Array[]): void {
+  for (const page of pages) {
+    printBytes(page);
+  }
 }
 
 const PIECE = 2_000;

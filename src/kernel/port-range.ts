@@ -1,17 +1,12 @@
 /** The ports the kernel picks from when a program does not name one. */
-import { readFileSync } from 'node:fs';
+import { sysctl } from './abilities/ability.ts';
 
+/** What Linux starts with, for where /proc is not mounted. */
 const DEFAULT = { from: 32768, to: 60999 };
 
 /** Of the calling thread's network namespace. */
 export function ephemeralPorts(): { from: number; to: number } {
-  let text: string;
-  try {
-    text = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'latin1');
-  } catch {
-    return DEFAULT; // /proc is not mounted
-  }
-  return parsePortRange(text) ?? DEFAULT;
+  return parsePortRange(sysctl('net.ipv4.ip_local_port_range') ?? '') ?? DEFAULT;
 }
 
 export function parsePortRange(text: string): { from: number; to: number } | null {

@@ -6,12 +6,17 @@ import { cgroupId, deviceIndex } from '../kernel/names.ts';
 import { readProcRaw } from '../kernel/proc-net-raw.ts';
 import { type Chunk, closeSockDiag, type Dump, dump, dumpAside, openSockDiag } from '../kernel/sockdiag.ts';
 import { INET_ATTRIBUTE, inetRequest, unixRequest } from '../kernel/sockdiag-format.ts';
+import { tcpInUse } from '../kernel/tcp-in-use.ts';
 import { PROTOCOLS, type Protocol } from '../session/socket.ts';
-import { compileForKernel, type Filter } from './filter/index.ts';
+import { compileForKernel, type Filter, namesStates } from './filter/index.ts';
 
 const NUMBERS: Record<Exclude<Protocol, 'unix'>, number> = { tcp: 6, udp: 17, udplite: 136, raw: 255 };
 const FAMILIES = { 4: 2, 6: 10 } as const;
 const ALL_STATES = 0x3fff;
+/** Sockets that hold a port without listening. The kernel walks a table of its own for them (inet_diag.c, bhash2). */
+const BOUND_INACTIVE = 1 << 13;
+const MANY = 20_000;
+const UNUSED_PORTS = `TCP ports that are bound but not in use not looked for: there are more than ${MANY} sockets; 'state bound-inactive' asks for them`;
 const ENOENT = 2;
 const EPROTONOSUPPORT = 93;
 const EOPNOTSUPP = 95;
@@ -55,9 +60,9 @@ interface Question {
 }
 
 export function readDumps(asked: Asked): Dumps {
-  const { questions, exact } = questionsFor(asked);
+  const { questions, exact, notes } = questionsFor(asked);
   const fd = asked.netlink ?? open();
-  const result: Dumps = { parts: [], rows: 0, exact, notes: [] };
+  const result: Dumps = { parts: [], rows: 0, exact, notes };
   try {
     for (const { protocol, family, request } of questions) {
       keep(result, protocol, withFallback(dump(fd, request), protocol, family, asked));
@@ -75,9 +80,9 @@ export async function readDumpsAside(
   asked: Asked,
   onChunk: (protocol: Protocol, chunk: Chunk) => void,
 ): Promise<Dumps> {
-  const { questions, exact } = questionsFor(asked);
+  const { questions, exact, notes } = questionsFor(asked);
   const fd = open();
-  const result: Dumps = { parts: [], rows: 0, exact, notes: [] };
+  const result: Dumps = { parts: [], rows: 0, exact, notes };
   try {
     for (const { protocol, family, request } of questions) {
       const answer = await dumpAside(fd, request, (chunk) => onChunk(protocol, chunk));
@@ -121,7 +126,7 @@ function open(): number {
   return fd;
 }
 
-function questionsFor(asked: Asked): { questions: Question[]; exact: boolean } {
+function questionsFor(asked: Asked): { questions: Question[]; exact: boolean; notes: string[] } {
   const filter = asked.filter ?? null;
   const compiled = compileForKernel(filter, { deviceIndex, cgroupId });
   const states = compiled.states & (asked.states ?? ALL_STATES);
@@ -129,8 +134,16 @@ function questionsFor(asked: Asked): { questions: Question[]; exact: boolean } {
   const extensions = asked.details === true ? DETAILS : 0;
   const { bytecode } = compiled;
   let exact = compiled.exact;
+  const protocols = asked.protocols ?? PROTOCOLS;
+  const inUse = asked.netlink === undefined && protocols.includes('tcp') ? tcpInUse() : null;
+  const many = inUse !== null && inUse.v4 + inUse.v6 > MANY && (filter === null || !namesStates(filter));
+  const worthwhile = (family: 4 | 6): number => {
+    // The kernel would walk its whole table only to find that nothing in it is IPv6.
+    const none = family === 6 && inUse !== null && inUse.v6 + inUse.timeWait === 0;
+    return none ? BOUND_INACTIVE & (many ? 0 : ALL_STATES) : many ? ~BOUND_INACTIVE : ALL_STATES;
+  };
   const questions: Question[] = [];
-  for (const protocol of asked.protocols ?? PROTOCOLS) {
+  for (const protocol of protocols) {
     // No bytecode reaches UNIX sockets, nor RAW ones read from /proc: their rows are looked at one by one.
     exact &&= filter === null || (protocol !== 'unix' && protocol !== 'raw');
     if (protocol === 'unix') {
@@ -138,17 +151,22 @@ function questionsFor(asked: Asked): { questions: Question[]; exact: boolean } {
       continue;
     }
     for (const family of families) {
-      const request = inetRequest({
-        family: FAMILIES[family],
-        protocol: NUMBERS[protocol],
-        states,
-        extensions,
-        bytecode,
-      });
-      questions.push({ protocol, family, request });
+      const these = protocol === 'tcp' ? states & worthwhile(family) : states;
+      if (these !== 0) {
+        const number = NUMBERS[protocol];
+        const request = inetRequest({
+          family: FAMILIES[family],
+          protocol: number,
+          states: these,
+          extensions,
+          bytecode,
+        });
+        questions.push({ protocol, family, request });
+      }
     }
   }
-  return { questions, exact };
+  const leftOut = many && states & BOUND_INACTIVE && protocols.includes('tcp');
+  return { questions, exact, notes: leftOut ? [UNUSED_PORTS] : [] };
 }
 
 /** Kernels without raw_diag show RAW sockets in /proc only. A filter was not applied there: see `questionsFor`. */

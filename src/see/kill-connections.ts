@@ -78,6 +78,8 @@ function reversed({ protocol, local, peer }: Socket): string {
 const RESET = 'gets RST: its next call fails with ECONNRESET, after the data it has already received';
 const RESET_AFTER_END =
   'gets RST after the end of file it has seen: reads still give end of file, writes EPIPE';
+const RESET_OR_AFTER_END =
+  'gets RST: ECONNRESET; or, when the end of file has reached it, that and EPIPE for its writes';
 const SILENT = 'nothing is sent to it';
 const NOBODY = 'nobody sees it: no program holds it any more';
 
@@ -118,7 +120,7 @@ export function consequences(socket: Socket): Consequence {
         ? { here: NOBODY, there: `${SILENT}; what it sends next gets RST` }
         : { here: held ? aborted : NOBODY, there: RESET_AFTER_END };
     case 'FIN-WAIT-1':
-      return { here: held ? aborted : NOBODY, there: RESET };
+      return { here: held ? aborted : NOBODY, there: RESET_OR_AFTER_END };
     case 'LAST-ACK':
     case 'CLOSING':
       return { here: held ? aborted : NOBODY, there: SILENT };

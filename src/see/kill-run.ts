@@ -1,30 +1,13 @@
 /** Carries a kill out: looks, lets somebody choose, signals exactly those, waits, and says what became of the ports. */
 import { basename } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { SockscopeError } from '../errors.ts';
 import { type ProcessInfo, processInfo } from '../kernel/proc.ts';
-import {
-  clockTicks,
-  type Grip,
-  gripProcess,
-  hasEnded,
-  parseSignal,
-  releaseGrip,
-  type Signal,
-  signalProcess,
-  whyAlive,
-} from '../kernel/signals.ts';
+import { clockTicks, parseSignal, releaseGrip, type Signal } from '../kernel/signals.ts';
 import type { Protocol } from '../session/socket.ts';
-import {
-  type KillPlan,
-  type Named,
-  ownersOf,
-  type Place,
-  type ProcessFacts,
-  planKill,
-  type Victim,
-} from './kill.ts';
+import { type KillPlan, planKill } from './kill.ts';
+import { carryOut, holdOf, result, type VictimResult } from './kill-signal.ts';
 import { isListener, parseTarget } from './kill-targets.ts';
+import { type Named, ownersOf, type Place, type ProcessFacts, type Victim } from './kill-victims.ts';
 import { readSockets } from './sockets.ts';
 
 export interface KillOptions {
@@ -45,22 +28,7 @@ export interface KillOptions {
   choose?: (plan: KillPlan, signal: Signal) => Promise<readonly Victim[]>;
 }
 
-export type Outcome =
-  | 'ended'
-  | 'killed' // by SIGKILL, after it had outlived the first signal
-  | 'survived'
-  | 'signalled' // with a signal that is not meant to end it
-  | 'gone before' // ended by itself between looking and signalling
-  | 'not permitted'
-  | 'left alone' // not chosen
-  | 'would be signalled'; // dry run
-
-export interface VictimResult {
-  victim: Victim;
-  outcome: Outcome;
-  /** Why, where there is more to say. */
-  reason: string | null;
-}
+export type { Outcome, VictimResult } from './kill-signal.ts';
 
 export interface PlaceResult extends Place {
   free: boolean;
@@ -77,22 +45,7 @@ export interface KillReport {
   exit: 0 | 1 | 3;
 }
 
-const DEFAULT_WAIT_MS = 5000;
-const POLL_MS = 10;
-const SIGKILL: Signal = { name: 'SIGKILL', number: 9 };
-/** Sent in order to end a program. The others often mean something else to it: reload, reopen the log, dump the state. */
-const ENDING = ['SIGTERM', 'SIGKILL', 'SIGINT', 'SIGQUIT', 'SIGABRT'];
-/** How long to watch for the effect of a signal that need not end anything. */
-const GLANCE_MS = 300;
-const EPERM = 1;
-const ESRCH = 3;
 const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'udplite', 'unix'];
-
-interface Held {
-  victim: Victim;
-  /** null: already gone when we wanted to take hold of it. */
-  grip: Grip | null;
-}
 
 export async function kill(options: KillOptions): Promise<KillReport> {
   const signal = wantedSignal(options.signal ?? 'TERM');
@@ -149,83 +102,6 @@ function wantedSignal(text: string): Signal {
     );
   }
   return signal;
-}
-
-/** A process that started after the sockets were read is not the one that held them: its pid was given away again. */
-function holdOf(victim: Victim, lookedAt: number): Grip | null {
-  const grip = gripProcess(victim.process.pid);
-  if (grip !== null && grip.startTicks > lookedAt + 1) {
-    releaseGrip(grip);
-    return null;
-  }
-  return grip;
-}
-
-async function carryOut(
-  held: readonly Held[],
-  signal: Signal,
-  options: KillOptions,
-): Promise<VictimResult[]> {
-  const done: VictimResult[] = [];
-  const waiting: { victim: Victim; grip: Grip }[] = [];
-  for (const { victim, grip } of held) {
-    const sent = grip === null ? -ESRCH : signalProcess(grip, signal.number);
-    if (grip !== null && sent === 0) {
-      waiting.push({ victim, grip });
-    } else {
-      done.push(notSent(victim, sent));
-    }
-  }
-  const waitMs = options.waitMs ?? DEFAULT_WAIT_MS;
-  const forceAfter = options.forceAfterMs;
-  const ending = ENDING.includes(signal.name) || forceAfter !== undefined;
-  await waitForEnd(waiting, forceAfter ?? (ending ? waitMs : Math.min(waitMs, GLANCE_MS)));
-  const alive = waiting.filter(({ grip }) => !hasEnded(grip));
-  if (forceAfter !== undefined) {
-    for (const { grip } of alive) {
-      signalProcess(grip, SIGKILL.number);
-    }
-    await waitForEnd(alive, waitMs);
-  }
-  for (const { victim, grip } of waiting) {
-    const outlived = alive.some((other) => other.grip === grip);
-    done.push(
-      hasEnded(grip)
-        ? outlived && forceAfter !== undefined
-          ? result(victim, 'killed', `it outlived ${signal.name}`)
-          : result(victim, 'ended')
-        : result(
-            victim,
-            ending ? 'survived' : 'signalled',
-            whyAlive(grip.pid, forceAfter === undefined ? signal : SIGKILL),
-          ),
-    );
-  }
-  return done;
-}
-
-function notSent(victim: Victim, error: number): VictimResult {
-  if (error === -EPERM) {
-    return result(
-      victim,
-      'not permitted',
-      `it belongs to ${victim.process.user}: run as root or as that user`,
-    );
-  }
-  return error === -ESRCH
-    ? result(victim, 'gone before')
-    : result(victim, 'survived', `the signal could not be sent (errno ${-error})`);
-}
-
-function result(victim: Victim, outcome: Outcome, reason: string | null = null): VictimResult {
-  return { victim, outcome, reason };
-}
-
-async function waitForEnd(waiting: readonly { grip: Grip }[], ms: number): Promise<void> {
-  const deadline = performance.now() + ms;
-  while (performance.now() < deadline && !waiting.every(({ grip }) => hasEnded(grip))) {
-    await sleep(Math.min(POLL_MS, Math.max(1, deadline - performance.now())));
-  }
 }
 
 /** Who holds what the ended programs listened on. A child that inherited the socket keeps the port taken. */

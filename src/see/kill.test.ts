@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Protocol, Socket, SocketState } from '../session/socket.ts';
-import { type KillPlan, type PlanOptions, type ProcessFacts, planKill } from './kill.ts';
+import { type KillPlan, type PlanOptions, planKill } from './kill.ts';
 import { parseTarget } from './kill-targets.ts';
+import type { ProcessFacts } from './kill-victims.ts';
 
 let inode = 1000;
 

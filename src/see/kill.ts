@@ -1,47 +1,14 @@
 /** Decides who would be signalled and who would not. Pure: no process is touched here. */
-import type { Protocol, Socket } from '../session/socket.ts';
+import type { Socket } from '../session/socket.ts';
 import { isListener, matchesPlace, type Target } from './kill-targets.ts';
-
-export interface ProcessFacts {
-  pid: number;
-  name: string;
-  /** What its file is called: the program that runs, and the name it was started under. */
-  files: string[];
-  /** The command line, or the name alone where it is not visible. */
-  command: string;
-  cwd: string | null;
-  user: string;
-  container: string | null;
-  /** Nearest first. */
-  parents: { pid: number; name: string }[];
-}
-
-/** What a program listens on; for UNIX the path is the address. */
-export interface Place {
-  protocol: Protocol;
-  address: string;
-  port: number;
-}
-
-export interface Named {
-  pid: number;
-  name: string;
-}
-
-export interface Victim {
-  process: ProcessFacts;
-  /** The targets that led to it. */
-  because: string[];
-  listens: Place[];
-  /** Connections of its clients that end with it: accepted ones, and those still waiting for accept(). */
-  clients: number;
-  /** Programs on this machine that hold the other end of these. */
-  clientPrograms: Named[];
-  /** Its own connections to others. */
-  outgoing: number;
-  /** The process above it that holds the same listening socket. */
-  sharesWith: Named | null;
-}
+import {
+  type Named,
+  ownersOf,
+  type ProcessFacts,
+  parentsFirst,
+  type Victim,
+  victimOf,
+} from './kill-victims.ts';
 
 export interface Refusal extends Named {
   target: string;
@@ -97,7 +64,7 @@ export function planKill(
     }
   }
   const doomed = new Set(facts.map(({ process }) => process.pid));
-  plan.victims = facts.map((fact) => victim(fact, sockets, doomed)).sort(parentsFirst);
+  plan.victims = facts.map((fact) => victimOf(fact, sockets, doomed)).sort(parentsFirst);
   return plan;
 }
 
@@ -228,81 +195,4 @@ function hiddenOwner(target: string, socket: Socket): Refusal {
       ? 'no process holds that socket: it belongs to the kernel itself'
       : `its owner is not visible: a process of user ${socket.uid}; run as root or as that user`;
   return { target, pid: 0, name: '', kind: 'not visible', reason };
-}
-
-export function ownersOf(sockets: readonly Socket[]): Named[] {
-  const found = new Map<number, Named>();
-  for (const { owners } of sockets) {
-    for (const { pid, name } of owners) {
-      found.set(pid, { pid, name });
-    }
-  }
-  return [...found.values()];
-}
-
-function victim(
-  { process, because }: { process: ProcessFacts; because: string[] },
-  sockets: readonly Socket[],
-  doomed: ReadonlySet<number>,
-): Victim {
-  const mine = sockets.filter(({ owners }) => owners.some(({ pid }) => pid === process.pid));
-  const listeners = mine.filter(isListener);
-  const served = new Set(listeners.map(serviceKey));
-  const isServed = (s: Socket): boolean =>
-    !isListener(s) && s.state !== 'TIME-WAIT' && served.has(serviceKey(s));
-  const endsWith = (s: Socket): boolean => s.owners.every(({ pid }) => doomed.has(pid));
-  const accepted = mine.filter((s) => isServed(s) && endsWith(s));
-  const waiting = listeners.filter(endsWith).reduce((sum, { accept }) => sum + (accept?.used ?? 0), 0);
-  const own = mine.filter(
-    (s) =>
-      s.protocol !== 'unix' && s.protocol !== 'raw' && !isListener(s) && s.peer.port !== 0 && !isServed(s),
-  );
-  return {
-    process,
-    because,
-    listens: places(listeners),
-    clients: accepted.length + waiting,
-    clientPrograms: otherEnds(accepted, sockets).filter(({ pid }) => pid !== process.pid),
-    outgoing: own.length,
-    sharesWith:
-      process.parents.find(({ pid }) => ownersOf(listeners).some((owner) => owner.pid === pid)) ?? null,
-  };
-}
-
-/** What ties an accepted connection to its listener: the protocol and the port, or a UNIX socket's path. */
-function serviceKey({ protocol, local }: Socket): string {
-  return protocol === 'unix' ? `unix ${local.address}` : `${protocol} ${local.port}`;
-}
-
-function places(listeners: readonly Socket[]): Place[] {
-  const found = new Map<string, Place>();
-  for (const { protocol, local } of listeners) {
-    const port = protocol === 'unix' ? 0 : local.port;
-    found.set(`${protocol} ${local.address} ${port}`, { protocol, address: local.address, port });
-  }
-  return [...found.values()];
-}
-
-function otherEnds(accepted: readonly Socket[], sockets: readonly Socket[]): Named[] {
-  if (accepted.length === 0) {
-    return [];
-  }
-  const wanted = new Set(accepted.map(({ protocol, local, peer }) => ends(protocol, peer, local)));
-  return ownersOf(sockets.filter(({ protocol, local, peer }) => wanted.has(ends(protocol, local, peer))));
-}
-
-function ends(protocol: string, local: Socket['local'], peer: Socket['peer']): string {
-  const text = ({ address, port }: Socket['local']): string => `${address.replace(/^::ffff:/, '')} ${port}`;
-  return protocol === 'unix' ? `unix ${local.port} ${peer.port}` : `${protocol} ${text(local)} ${text(peer)}`;
-}
-
-/** A master that outlives its worker would only start another. */
-function parentsFirst(a: Victim, b: Victim): number {
-  const above = (v: Victim, other: Victim): boolean =>
-    v.process.parents.some(({ pid }) => pid === other.process.pid);
-  const depth = a.process.parents.length - b.process.parents.length;
-  if (above(a, b)) {
-    return 1;
-  }
-  return above(b, a) ? -1 : depth || a.process.pid - b.process.pid;
 }

@@ -162,9 +162,12 @@ describe('the live screen', () => {
   });
 
   it('another filter does not make every row new', () => {
-    const { controller, time, press } = screen(() =>
-      controllerFilter(controller) === '' ? [LISTENER, CLIENT] : [makeSocket({ cookie: '9' })],
-    );
+    const { controller, time, press } = screen(() => [], {
+      read: (filter) => ({
+        sockets: filter === null ? [LISTENER, CLIENT] : [makeSocket({ cookie: '9' })],
+        notes: [],
+      }),
+    });
     press('/', ...':80');
     time.advance(1);
     expect(controller.model().table.total).toBe(1);
@@ -229,7 +232,3 @@ describe('the live screen', () => {
     expect(readings).toBe(2);
   });
 });
-
-function controllerFilter(controller: Controller | undefined): string {
-  return controller?.model().filter.text ?? '';
-}

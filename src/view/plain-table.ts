@@ -17,7 +17,8 @@ export interface TableOptions {
   detail?: (index: number) => string;
 }
 
-const SMALLEST = 64 * 1024;
+const FIRST_PAGE = 64 * 1024;
+const PAGE = 1024 * 1024;
 const IPV4_WIDTH = 21;
 const LONGEST_COMMON_STATE = 11;
 const GAP = 2;
@@ -45,6 +46,8 @@ export function stateWord(protocol: string, state: number): string {
 
 /** A table in the making: the bytes so far and the widths in use and in need. */
 interface Sheet {
+  /** Full pages; `out` is the one being written, up to `at`. */
+  pages: Uint8Array[];
   out: Uint8Array;
   at: number;
   index: number;
@@ -56,7 +59,8 @@ interface Sheet {
 
 function freshSheet(options: TableOptions, widths: Widths): Sheet {
   const sheet: Sheet = {
-    out: new Uint8Array(SMALLEST).fill(SPACE),
+    pages: [],
+    out: freshPage(FIRST_PAGE),
     at: 0,
     index: 0,
     widths,
@@ -72,7 +76,8 @@ function freshSheet(options: TableOptions, widths: Widths): Sheet {
 const NARROW: Widths = { protocol: 5, state: 5, local: 5, peer: 4, queues: 6 };
 const USUAL: Widths = { ...NARROW, state: LONGEST_COMMON_STATE, local: IPV4_WIDTH, peer: IPV4_WIDTH };
 
-export function plainTable(source: RowSource, options: TableOptions): Uint8Array {
+/** The table as pages of bytes, to be written one after the other. */
+export function plainTable(source: RowSource, options: TableOptions): Uint8Array[] {
   const sheet = freshSheet(options, NARROW);
   writeRows(sheet, source, options);
   return finished(sheet, source, options);
@@ -81,7 +86,7 @@ export function plainTable(source: RowSource, options: TableOptions): Uint8Array
 export interface GrowingTable {
   /** Writes the rows that the source has now. */
   grow(): void;
-  finish(): Uint8Array;
+  finish(): Uint8Array[];
 }
 
 /** A table whose rows arrive in batches. It starts at the usual widths, so that big ones are written only once. */
@@ -96,17 +101,21 @@ export function growingTable(source: RowSource, options: TableOptions): GrowingT
 const FEW_ROWS = 2_000;
 
 /** Where a cell did not fit, or a few rows would look lost in wide columns: once more with the widths that are needed. */
-function finished(sheet: Sheet, source: RowSource, options: TableOptions): Uint8Array {
+function finished(sheet: Sheet, source: RowSource, options: TableOptions): Uint8Array[] {
   const names = Object.keys(sheet.widths) as (keyof Widths)[];
   const fits = names.every((name) => sheet.wanted[name] <= sheet.widths[name]);
   const snug = names.every((name) => sheet.wanted[name] === sheet.widths[name]);
   if (fits && (snug || sheet.index > FEW_ROWS)) {
-    return sheet.out.subarray(0, sheet.at);
+    return pagesOf(sheet);
   }
   const again = freshSheet(options, sheet.wanted);
   source.rewind();
   writeRows(again, source, options);
-  return again.out.subarray(0, again.at);
+  return pagesOf(again);
+}
+
+function pagesOf({ pages, out, at }: Sheet): Uint8Array[] {
+  return [...pages, out.subarray(0, at)];
 }
 
 /** One flat loop over local variables: closures cost three times as much here. */
@@ -119,7 +128,9 @@ function writeRows(sheet: Sheet, source: RowSource, options: TableOptions): void
   let protocol = '';
   for (; source.next(cells); index++) {
     if (at + ROW_ROOM > out.length) {
-      out = enlarged(out, ROW_ROOM);
+      sheet.pages.push(out.subarray(0, at));
+      out = freshPage(PAGE);
+      at = 0;
     }
     if (cells.protocol !== protocol) {
       protocol = cells.protocol;
@@ -131,6 +142,7 @@ function writeRows(sheet: Sheet, source: RowSource, options: TableOptions): void
       head = rowHead(protocol, cells.state, options, widths, wanted);
       known[cells.state] = head;
     }
+    let rowStart = at;
     for (let i = 0; i < head.length; i++) {
       out[at + i] = head[i]!;
     }
@@ -156,7 +168,12 @@ function writeRows(sheet: Sheet, source: RowSource, options: TableOptions): void
       at += widths.queues + GAP;
       const text = owner(cells.inode, index);
       if (at + text.length * 3 + ROW_ROOM > out.length) {
-        out = enlarged(out, text.length * 3 + ROW_ROOM);
+        const rowSoFar = out.subarray(rowStart, at);
+        sheet.pages.push(out.subarray(0, rowStart));
+        out = freshPage(PAGE + text.length * 3 + ROW_ROOM);
+        out.set(rowSoFar);
+        at = rowSoFar.length;
+        rowStart = 0;
       }
       at = writeText(out, at, text);
     }
@@ -164,7 +181,12 @@ function writeRows(sheet: Sheet, source: RowSource, options: TableOptions): void
     if (detail !== undefined) {
       const text = detail(index);
       if (at + text.length * 3 + ROW_ROOM > out.length) {
-        out = enlarged(out, text.length * 3 + ROW_ROOM);
+        const rowSoFar = out.subarray(rowStart, at);
+        sheet.pages.push(out.subarray(0, rowStart));
+        out = freshPage(PAGE + text.length * 3 + ROW_ROOM);
+        out.set(rowSoFar);
+        at = rowSoFar.length;
+        rowStart = 0;
       }
       at += encoder.encodeInto(text, out.subarray(at)).written;
     }
@@ -175,10 +197,8 @@ function writeRows(sheet: Sheet, source: RowSource, options: TableOptions): void
 }
 
 /** The spaces between columns are there from the start; cells are only written over them. */
-function enlarged(out: Uint8Array, atLeast: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(out.length * 2 + atLeast).fill(SPACE);
-  larger.set(out);
-  return larger;
+function freshPage(size: number): Uint8Array {
+  return new Uint8Array(size).fill(SPACE);
 }
 
 function writeHeading(out: Uint8Array, widths: Widths, withOwner: boolean): number {

@@ -51,7 +51,7 @@ describe.skipIf(linux.missing)('the running kernel', () => {
     expect(everything.length).toBeGreaterThan(20);
   });
 
-  it('selects the rows that evaluate selects, for 300 generated filters', () => {
+  it('selects the rows that evaluate selects, for 240 generated filters', () => {
     const cgroup =
       everything.find((row) => row.cgroup !== undefined && cgroupId(row.cgroup) !== null)?.cgroup ?? '/';
     const pool = {
@@ -74,23 +74,25 @@ describe.skipIf(linux.missing)('the running kernel', () => {
         partial += wanted.length > 0 && wanted.length < everything.length ? 1 : 0;
         expect(names(ask.exact ? rows : rows.filter(test)), text).toEqual(names(wanted));
       }),
-      { numRuns: 300, seed: 4711 },
+      { numRuns: 240, seed: 4711 },
     );
     // Most filters must be decided by the kernel alone and must split the rows, or this proves little.
-    expect(exactOnes).toBeGreaterThan(150);
-    expect(partial).toBeGreaterThan(100);
-  });
+    expect(exactOnes).toBeGreaterThan(120);
+    expect(partial).toBeGreaterThan(80);
+  }, 120_000);
 
-  it.each(['autobound', 'not autobound'])(
-    '%s: the kernel takes the program, evaluate looks at the range',
-    (text) => {
+  it('autobound: the kernel knows what bind() was told, the row only the port, and both must agree, as in ss', () => {
+    const [auto, named] = ['autobound', 'not autobound'].map((text) => {
       const filter = filterOf(text);
       const ask = compileForKernel(filter, options);
-      const rows = selected(zoo, ask);
       expect(ask.exact).toBe(false);
-      expect(names(everything.map((row) => row))).toEqual(expect.arrayContaining(names(rows)));
-    },
-  );
+      return selected(zoo, ask).filter(evaluate(filter));
+    });
+    // Every port here was picked by the kernel, but those given to bind(…, 0) before listen() count as picked, too.
+    expect(auto!.length).toBeGreaterThan(10);
+    expect(auto!.some(({ state }) => state === 'LISTEN')).toBe(true);
+    expect(names(named!)).toEqual([]);
+  });
 
   it('takes a program at the length limit', () => {
     const listed = [...zoo.ports].slice(0, 3);

@@ -1,10 +1,12 @@
 /** What reading a filter must ask the machine: service names, interfaces, cgroups. Functions, so that another namespace or a test can answer. */
+import { readText } from '../../kernel/abilities/ability.ts';
 import { cgroupId, deviceIndex, deviceName, servicePort } from '../../kernel/names.ts';
 import { ephemeralPorts } from '../../kernel/port-range.ts';
+import { hostsLinesFor, parseHosts } from '../../kernel/resolver-files.ts';
 
 export interface ParseOptions {
   services?: (name: string, protocol: string) => number | undefined;
-  /** Addresses of a host name; only `localhost` is known without it. */
+  /** Addresses of a host name: those of /etc/hosts, for DNS would have to be waited for. */
   hosts?: (name: string) => readonly string[];
   /** Null: there is no such interface, which is an error. */
   deviceIndex?: (name: string) => number | null;
@@ -21,12 +23,18 @@ export interface Context extends Required<ParseOptions> {
   ours: boolean;
 }
 
+/** RFC 6761 section 6.3. */
 const LOCALHOST = ['127.0.0.1', '::1'];
+
+function hostsFile(name: string): readonly string[] {
+  const found = hostsLinesFor(parseHosts(readText('/etc/hosts') ?? ''), name).map(({ address }) => address);
+  return found.length === 0 && name.toLowerCase() === 'localhost' ? LOCALHOST : [...new Set(found)];
+}
 
 export function context(options: ParseOptions): Context {
   return {
     services: servicePort,
-    hosts: (name) => (name.toLowerCase() === 'localhost' ? LOCALHOST : []),
+    hosts: hostsFile,
     deviceIndex,
     deviceName,
     cgroupId,
