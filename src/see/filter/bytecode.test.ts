@@ -30,14 +30,27 @@ const names = (rows: readonly Socket[]): string[] =>
     )
     .sort();
 
+const PASSING = new Set(['FIN-WAIT-1', 'LAST-ACK', 'CLOSING', 'SYN-RECV', 'SYN-SENT']);
+
+/** A FIN is acknowledged up to 40 ms late: the rows from when no socket is on its way any more. */
+async function settled(zoo: Zoo): Promise<Socket[]> {
+  for (;;) {
+    const rows = selected(zoo, EVERYTHING);
+    if (!rows.some(({ state }) => PASSING.has(state))) {
+      return rows;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 describe.skipIf(linux.missing)('the running kernel', () => {
   let zoo: Zoo;
   let options: KernelOptions;
   let everything: Socket[];
-  beforeAll(() => {
+  beforeAll(async () => {
     zoo = openZoo();
     options = { deviceIndex, cgroupId, netAdmin: zoo.marked };
-    everything = selected(zoo, EVERYTHING);
+    everything = await settled(zoo);
   });
   afterAll(() => closeZoo(zoo));
 
@@ -51,7 +64,7 @@ describe.skipIf(linux.missing)('the running kernel', () => {
     expect(everything.length).toBeGreaterThan(20);
   });
 
-  it('selects the rows that evaluate selects, for 240 generated filters', () => {
+  it('selects the rows that evaluate selects, for 400 generated filters', () => {
     const cgroup =
       everything.find((row) => row.cgroup !== undefined && cgroupId(row.cgroup) !== null)?.cgroup ?? '/';
     const pool = {
@@ -68,17 +81,23 @@ describe.skipIf(linux.missing)('the running kernel', () => {
         const filter = filterOf(text);
         const ask = compileForKernel(filter, options);
         const test = evaluate(filter);
-        const rows = selected(zoo, ask);
-        exactOnes += ask.exact ? 1 : 0;
+        const choice = (): string[] => names(selected(zoo, ask).filter((row) => ask.exact || test(row)));
+        let chosen = choice();
+        if (chosen.join() !== names(everything.filter(test)).join()) {
+          // TIME-WAIT ends after a minute: only a difference that stays is one.
+          everything = selected(zoo, EVERYTHING);
+          chosen = choice();
+        }
         const wanted = everything.filter(test);
+        exactOnes += ask.exact ? 1 : 0;
         partial += wanted.length > 0 && wanted.length < everything.length ? 1 : 0;
-        expect(names(ask.exact ? rows : rows.filter(test)), text).toEqual(names(wanted));
+        expect(chosen, text).toEqual(names(wanted));
       }),
-      { numRuns: 240, seed: 4711 },
+      { numRuns: 400, seed: 4711 },
     );
     // Most filters must be decided by the kernel alone and must split the rows, or this proves little.
-    expect(exactOnes).toBeGreaterThan(120);
-    expect(partial).toBeGreaterThan(80);
+    expect(exactOnes).toBeGreaterThan(200);
+    expect(partial).toBeGreaterThan(130);
   }, 120_000);
 
   it('autobound: the kernel knows what bind() was told, the row only the port, and both must agree, as in ss', () => {
@@ -88,7 +107,7 @@ describe.skipIf(linux.missing)('the running kernel', () => {
       expect(ask.exact).toBe(false);
       return selected(zoo, ask).filter(evaluate(filter));
     });
-    // Every port here was picked by the kernel, but those given to bind(…, 0) before listen() count as picked, too.
+    // Every port of the zoo was left to the kernel: bind(…, 0) names none.
     expect(auto!.length).toBeGreaterThan(10);
     expect(auto!.some(({ state }) => state === 'LISTEN')).toBe(true);
     expect(names(named!)).toEqual([]);

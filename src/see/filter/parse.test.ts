@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { SockscopeError } from '../../errors.ts';
 import { type Filter, namesStates, needsOwners } from './ast.ts';
 import type { ParseOptions } from './context.ts';
+import { evaluate } from './evaluate.ts';
 import { filterError } from './fault.ts';
+import { compileForKernel } from './kernel.ts';
 import { parseFilter, parseLsof } from './parse.ts';
 
 const SERVICES = new Map([
@@ -305,6 +307,18 @@ describe('nothing typed can hurt', () => {
     expect(understood(`${'not '.repeat(10_001)}:80`)).toBe('!either:80');
     expect(parseFilter(':80 or '.repeat(10_000), options).ok).toBe(false);
     expect(parseFilter(':80 or node and '.repeat(10_000), options)).toMatchObject({ ok: false });
+  });
+
+  it('the deepest filter that is taken can be judged and compiled', () => {
+    const deep = parseFilter(
+      `${'( '.repeat(199)}${':80 or node and '.repeat(500)}:80${' )'.repeat(199)}`,
+      options,
+    );
+    expect(deep.ok).toBe(true);
+    if (deep.ok && deep.filter !== null) {
+      expect(compileForKernel(deep.filter).exact).toBe(false);
+      expect(evaluate(deep.filter)).toBeTypeOf('function');
+    }
   });
 
   it('any text gives a filter or an error whose caret is within it', () => {
