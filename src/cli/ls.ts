@@ -1,7 +1,7 @@
 /** `sockscope ls`: reads the options, asks see/, lets view/ write. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SockscopeError } from '../errors.ts';
-import { and, type Filter, filterError, parseFilter, parseLsof } from '../see/filter/index.ts';
+import { and, type Filter, filterError, namesStates, parseFilter, parseLsof } from '../see/filter/index.ts';
 import { PROTOCOLS, type Protocol, TCP_STATES } from '../session/socket.ts';
 import { COUNT_KEYS, parseSort, SORT_KEYS, type SortKey } from '../view/groups.ts';
 import { runLs } from './ls-run.ts';
@@ -106,11 +106,13 @@ function wish(words: string[], flags: Flags): Wish {
     );
   }
   const families: (4 | 6)[] = flags.ipv4 === flags.ipv6 ? [4, 6] : flags.ipv4 ? [4] : [6];
+  const asked = filter(words, flags.lsof ?? []);
   return {
     protocols: protocols(flags),
     families,
-    states: flags.listening === true ? LISTENING : undefined,
-    filter: filter(words, flags.lsof ?? []),
+    // As with ss: states that are named replace -l.
+    states: flags.listening === true && (asked === null || !namesStates(asked)) ? LISTENING : undefined,
+    filter: asked,
     filterText: words.join(' '),
     owners: flags.processes === true ? 'always' : flags.owners ? 'auto' : 'never',
     timers: flags.options === true,

@@ -1,5 +1,6 @@
 /** Numbers the kernel uses and the names people use: interfaces, cgroups, services. Read when first asked, kept for the run. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { effectiveCapabilities, holds, readText } from './abilities/ability.ts';
 import * as libc from './libc.ts';
 
 const AF_INET = 2;
@@ -144,4 +145,12 @@ export function ownNetns(): number {
 
 export function isRoot(): boolean {
   return process.geteuid?.() === 0;
+}
+
+let networkAdmin: boolean | null = null;
+
+/** CAP_NET_ADMIN in effect: the kernel refuses some questions without it. */
+export function mayAdministerNetwork(): boolean {
+  networkAdmin ??= holds(effectiveCapabilities(readText('/proc/self/status') ?? ''), 'CAP_NET_ADMIN');
+  return networkAdmin;
 }

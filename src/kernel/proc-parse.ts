@@ -26,7 +26,12 @@ export function parseStat(text: string): Stat | null {
   if (![pid, ppid, startTicks].every(isCount) || state.length !== 1) {
     return null;
   }
-  return { pid, name: text.slice(open + 1, close), state, ppid, startTicks };
+  return { pid, name: unescaped(text.slice(open + 1, close)), state, ppid, startTicks };
+}
+
+/** The kernel escapes newline and backslash here, and only here (fs/proc/array.c, proc_task_name). */
+function unescaped(name: string): string {
+  return name.replace(/\\([n\\])/g, (_, what: string) => (what === 'n' ? '\n' : '\\'));
 }
 
 /** /proc/PID/cmdline. A program that overwrote its arguments with one title (nginx, sshd) gives that title. */

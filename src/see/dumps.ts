@@ -2,13 +2,22 @@
 import { SockscopeError } from '../errors.ts';
 import { errnoMeaning, errnoName } from '../kernel/errno.ts';
 import { unavailable } from '../kernel/libc.ts';
-import { cgroupId, deviceIndex } from '../kernel/names.ts';
+import { cgroupId, deviceIndex, mayAdministerNetwork } from '../kernel/names.ts';
 import { readProcRaw } from '../kernel/proc-net-raw.ts';
 import { type Chunk, closeSockDiag, type Dump, dump, dumpAside, openSockDiag } from '../kernel/sockdiag.ts';
-import { INET_ATTRIBUTE, inetRequest, unixRequest } from '../kernel/sockdiag-format.ts';
+import { INET, INET_ATTRIBUTE, inetRequest, unixRequest } from '../kernel/sockdiag-format.ts';
 import { tcpInUse } from '../kernel/tcp-in-use.ts';
 import { PROTOCOLS, type Protocol } from '../session/socket.ts';
-import { compileForKernel, type Filter, namesStates } from './filter/index.ts';
+import {
+  compileForKernel,
+  evaluate,
+  type Filter,
+  type KernelOptions,
+  namesStates,
+  needsOwners,
+} from './filter/index.ts';
+import { inetSocket } from './row.ts';
+import { NAMES } from './row-names.ts';
 
 const NUMBERS: Record<Exclude<Protocol, 'unix'>, number> = { tcp: 6, udp: 17, udplite: 136, raw: 255 };
 const FAMILIES = { 4: 2, 6: 10 } as const;
@@ -128,54 +137,95 @@ function open(): number {
 
 function questionsFor(asked: Asked): { questions: Question[]; exact: boolean; notes: string[] } {
   const filter = asked.filter ?? null;
-  const compiled = compileForKernel(filter, { deviceIndex, cgroupId });
-  const states = compiled.states & (asked.states ?? ALL_STATES);
-  const families = (asked.families ?? [4, 6]).filter((family) => compiled.families.includes(family));
-  const extensions = asked.details === true ? DETAILS : 0;
-  const { bytecode } = compiled;
-  let exact = compiled.exact;
-  const protocols = asked.protocols ?? PROTOCOLS;
-  const inUse = asked.netlink === undefined && protocols.includes('tcp') ? tcpInUse() : null;
-  const many = inUse !== null && inUse.v4 + inUse.v6 > MANY && (filter === null || !namesStates(filter));
-  const worthwhile = (family: 4 | 6): number => {
-    // The kernel would walk its whole table only to find that nothing in it is IPv6.
-    const none = family === 6 && inUse !== null && inUse.v6 + inUse.timeWait === 0;
-    return none ? BOUND_INACTIVE & (many ? 0 : ALL_STATES) : many ? ~BOUND_INACTIVE : ALL_STATES;
-  };
+  const whole = compileForKernel(filter);
+  const protocols = (asked.protocols ?? PROTOCOLS).filter((protocol) => whole.protocols.includes(protocol));
+  const tcp = tcpScope(asked, protocols);
   const questions: Question[] = [];
+  let exact = true;
   for (const protocol of protocols) {
-    // No bytecode reaches UNIX sockets, nor RAW ones read from /proc: their rows are looked at one by one.
-    exact &&= filter === null || (protocol !== 'unix' && protocol !== 'raw');
+    const compiled = compileForKernel(filter, kernelOptions(asked, protocol));
+    const states = compiled.states & (asked.states ?? ALL_STATES);
     if (protocol === 'unix') {
-      questions.push({ protocol, family: 0, request: unixRequest(states) });
+      if (compiled.families.includes(0)) {
+        // No bytecode reaches UNIX sockets: their rows are looked at one by one.
+        exact &&= filter === null;
+        questions.push({ protocol, family: 0, request: unixRequest(states) });
+      }
       continue;
     }
-    for (const family of families) {
-      const these = protocol === 'tcp' ? states & worthwhile(family) : states;
-      if (these !== 0) {
-        const number = NUMBERS[protocol];
+    exact &&= compiled.exact;
+    for (const family of asked.families ?? ([4, 6] as const)) {
+      const these = protocol === 'tcp' ? states & tcp.states[family] : states;
+      if (compiled.families.includes(family) && these !== 0) {
         const request = inetRequest({
           family: FAMILIES[family],
-          protocol: number,
+          protocol: NUMBERS[protocol],
           states: these,
-          extensions,
-          bytecode,
+          extensions: asked.details === true ? DETAILS : 0,
+          bytecode: compiled.bytecode,
         });
         questions.push({ protocol, family, request });
       }
     }
   }
-  const leftOut = many && states & BOUND_INACTIVE && protocols.includes('tcp');
-  return { questions, exact, notes: leftOut ? [UNUSED_PORTS] : [] };
+  return { questions, exact, notes: tcp.notes };
 }
 
-/** Kernels without raw_diag show RAW sockets in /proc only. A filter was not applied there: see `questionsFor`. */
+function kernelOptions(asked: Asked, protocol: Protocol): KernelOptions {
+  // Interface numbers of another namespace are not ours to look up.
+  const devices = asked.netlink === undefined ? { deviceIndex } : {};
+  return { ...devices, cgroupId, protocol, netAdmin: mayAdministerNetwork() };
+}
+
+/** Which TCP states are worth a walk of the kernel's tables. */
+function tcpScope(
+  asked: Asked,
+  protocols: readonly Protocol[],
+): { states: Record<4 | 6, number>; notes: string[] } {
+  const inUse = asked.netlink === undefined && protocols.includes('tcp') ? tcpInUse() : null;
+  if (inUse === null) {
+    return { states: { 4: ALL_STATES, 6: ALL_STATES }, notes: [] };
+  }
+  const named = asked.filter !== null && asked.filter !== undefined && namesStates(asked.filter);
+  const many = inUse.v4 + inUse.v6 > MANY && !named;
+  const bound = many ? 0 : BOUND_INACTIVE;
+  const other = ALL_STATES & ~BOUND_INACTIVE;
+  // Both families share one table: asking for IPv6 where there is none walks past every IPv4 socket.
+  const v6 = inUse.v6 + inUse.timeWait === 0 ? 0 : other;
+  const leftOut = many && ((asked.states ?? ALL_STATES) & BOUND_INACTIVE) !== 0;
+  return { states: { 4: other | bound, 6: v6 | bound }, notes: leftOut ? [UNUSED_PORTS] : [] };
+}
+
+/** Kernels without raw_diag show RAW sockets in /proc only, where no filter was applied. */
 function withFallback(answer: Dump, protocol: Protocol, family: 4 | 6 | 0, asked: Asked): Dump {
   if (answer.errno !== ENOENT || protocol !== 'raw' || family === 0 || asked.netlink !== undefined) {
     return answer;
   }
   const chunk = readProcRaw(family);
-  return chunk === null ? answer : { ...answer, errno: 0, chunks: [chunk], rows: chunk.rows };
+  if (chunk === null) {
+    return answer;
+  }
+  const picked = pickRows(chunk, protocol, asked);
+  return { ...answer, errno: 0, chunks: [picked], rows: picked.rows };
+}
+
+function pickRows(chunk: Chunk, protocol: Protocol, asked: Asked): Chunk {
+  const { bytes, starts, ends } = chunk;
+  const filter = asked.filter ?? null;
+  // What a row of ours alone cannot tell (its owner) is decided later, for all protocols alike.
+  const matches = filter === null || needsOwners(filter) ? () => true : evaluate(filter);
+  const states = asked.states ?? ALL_STATES;
+  const kept = [...starts.keys()].filter(
+    (i) =>
+      (states >> bytes[starts[i]! + INET.state]!) & 1 &&
+      matches(inetSocket(bytes, starts[i]!, ends[i]!, protocol, 0, NAMES)),
+  );
+  return {
+    bytes,
+    starts: Uint32Array.from(kept, (i) => starts[i]!),
+    ends: Uint32Array.from(kept, (i) => ends[i]!),
+    rows: kept.length,
+  };
 }
 
 function keep(result: Dumps, protocol: Protocol, dump: Dump): void {

@@ -1,11 +1,12 @@
 /** The socket table as rows: every socket, who holds it, and what could not be seen. */
 
-import { cgroupPath, deviceName, isRoot, ownNetns } from '../kernel/names.ts';
+import { isRoot, ownNetns } from '../kernel/names.ts';
 import { type Hidden, scanOwners } from '../kernel/owners.ts';
 import type { Owner, OwnerGap, Socket } from '../session/socket.ts';
 import { type Asked, type Dumps, readDumps } from './dumps.ts';
 import { evaluate, needsOwners } from './filter/index.ts';
 import { inetSocket, type Names, unixSocket } from './row.ts';
+import { FOREIGN_NAMES, NAMES } from './row-names.ts';
 
 export type { Asked } from './dumps.ts';
 
@@ -25,10 +26,6 @@ export interface Reading {
   /** What was not visible, and why. */
   notes: string[];
 }
-
-const NAMES: Names = { device: deviceName, cgroup: cgroupPath };
-/** An interface number of another namespace has no name here. */
-const FOREIGN_NAMES: Names = { device: (index) => `if${index}`, cgroup: cgroupPath };
 
 export function readSockets(options: ReadOptions = {}): Reading {
   const dumps = readDumps(options);
