@@ -35,10 +35,12 @@ describe.skipIf(linux.missing)('the library', () => {
     expect(() => sockets({ filter: 'dport >' })).toThrow(SockscopeError);
   });
 
-  it('details bring tcp_info, and without them there is none', () => {
+  it('details bring buffers and congestion control, and without them there are none', () => {
     const filter = `:${port}`;
-    expect(sockets({ filter, details: true }).sockets[0]?.tcp?.sndCwnd).toBeGreaterThan(0);
-    expect(sockets({ filter }).sockets[0]).not.toHaveProperty('tcp');
+    const [detailed] = sockets({ filter, details: true }).sockets;
+    expect(detailed?.congestion).toMatch(/^[a-z0-9_]+$/);
+    expect(detailed?.memory?.receiveLimit).toBeGreaterThan(0);
+    expect(sockets({ filter }).sockets[0]).not.toHaveProperty('congestion');
   });
 
   it('joinPairs gives both ends of a connection on this machine', async () => {

@@ -4,7 +4,7 @@ import { INET, u16be, u32 } from '../kernel/sockdiag-format.ts';
 import type { RowSource } from '../session/cells.ts';
 import { type Protocol, type Socket, TCP_STATES } from '../session/socket.ts';
 import { writeAscii, writeDecimal, writeIpv4, writeIpv6 } from '../wire/net/text.ts';
-import { unixSocket } from './row.ts';
+import { shownState, unixSocket } from './row.ts';
 
 const AF_INET6 = 10;
 const LISTEN = 10;
@@ -52,7 +52,7 @@ export function rawRows(chunks: readonly ProtocolChunk[]): RowSource {
         cells.inode = unix.inode;
       } else {
         unix = null;
-        cells.state = bytes[start + INET.state]!;
+        cells.state = shownState(bytes[start + INET.state]!, current.protocol);
         cells.listening = cells.state === LISTEN && current.protocol === 'tcp';
         cells.receive = u32(bytes, start + INET.receiveQueue);
         cells.send = u32(bytes, start + INET.sendQueue);

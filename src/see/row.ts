@@ -33,6 +33,17 @@ export interface Names {
   cgroup: (id: number) => string | null;
 }
 
+const CLOSED = 7;
+const BOUND_INACTIVE = 13;
+
+/**
+ * A closed TCP socket is in no table but the one of bound ports, which is asked for as BOUND-INACTIVE and answered with
+ * the socket's own state (inet_diag.c, inet_diag_dump_icsk).
+ */
+export function shownState(state: number, protocol: Protocol): number {
+  return state === CLOSED && protocol === 'tcp' ? BOUND_INACTIVE : state;
+}
+
 export function inetSocket(
   b: Uint8Array,
   start: number,
@@ -52,7 +63,7 @@ export function inetSocket(
     netns,
     protocol,
     family,
-    state: TCP_STATES[state] ?? 'UNKNOWN',
+    state: TCP_STATES[shownState(state, protocol)] ?? 'UNKNOWN',
     local: { address: text(b, start + INET.source), port: u16be(b, start + INET.sourcePort) },
     peer: { address: text(b, start + INET.peer), port: u16be(b, start + INET.peerPort) },
     recvQueue: listening ? 0 : receive,
@@ -124,7 +135,8 @@ function addAttributes(socket: Socket, b: Uint8Array, from: number, end: number,
     socket.memory = socketMemory(b, memory);
   }
   const info = find(INET_ATTRIBUTE.info, 1);
-  if (info !== null && socket.protocol === 'tcp') {
+  // A listener has no path: the kernel puts its accept queue into two of the fields, and defaults into the rest.
+  if (info !== null && socket.protocol === 'tcp' && socket.state !== 'LISTEN') {
     const read = readTcpInfo(b, info.at, info.length);
     if (read !== null) {
       socket.tcp = read;

@@ -27,8 +27,7 @@ export function detailLines(socket: Socket, wish: DetailWish): string {
       `memory recv ${bytes(m.receiveAllocated)}/${bytes(m.receiveLimit)} send ${bytes(m.transmitAllocated)}/${bytes(m.transmitLimit)} forward ${bytes(m.forwardAllocated)} queued ${bytes(m.writeQueued)} options ${bytes(m.optionMemory)} backlog ${bytes(m.backlog)} drops ${m.drops}`,
     );
   }
-  // A listener has no path yet: all its figures are the defaults.
-  if (wish.info && socket.tcp !== undefined && socket.state !== 'LISTEN') {
+  if (wish.info && socket.tcp !== undefined) {
     lines.push(...info(socket, socket.tcp));
   }
   return lines.map((line) => `${INDENT}${line}\n`).join('');

@@ -36,7 +36,7 @@ export function parseFilter(words: readonly string[] | string, options: ParseOpt
   if (reader.tokens.length === 1) {
     return { ok: true, filter: null };
   }
-  const filter = expression(reader, 0);
+  const filter = statement(reader);
   if (isFault(filter)) {
     return refusal(text, filter);
   }
@@ -75,6 +75,27 @@ function surprise(token: Token, expected: readonly string[]) {
   return token.kind === 'end'
     ? fault(token.at, 1, 'the filter ends too early', expected)
     : fault(token.at, token.end - token.at, `'${token.text}' cannot stand here`, expected);
+}
+
+/** State clauses in front hold for the whole expression behind them, also across its `or`s: in ss they are no part of it. */
+function statement(reader: Reader): Parsed<Filter> {
+  if (!STATE_WORDS.includes(reader.tokens[0]!.text) || !isStateWord(reader.tokens[0]!)) {
+    return expression(reader, 0);
+  }
+  const lead = states(reader, false);
+  if (isFault(lead)) {
+    return lead;
+  }
+  const after = reader.tokens[reader.next]!.kind;
+  if (after === 'end') {
+    return lead;
+  }
+  if (after === 'or' || after === 'and') {
+    reader.next = 0;
+    return expression(reader, 0);
+  }
+  const filter = expression(reader, 0);
+  return isFault(filter) ? filter : allOf([lead, filter]);
 }
 
 function expression(reader: Reader, depth: number): Parsed<Filter> {
