@@ -7,6 +7,7 @@ import type { Protocol } from './session/socket.ts';
 export { SockscopeError } from './errors.ts';
 export { kill } from './see/kill-run.ts';
 export { killSockets } from './see/kill-sockets.ts';
+export { limits } from './see/limits-read.ts';
 export type { Reading } from './see/sockets.ts';
 export { joinPairs } from './session/connection.ts';
 export type * from './session/events.ts';

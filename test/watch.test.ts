@@ -249,6 +249,15 @@ describe.skipIf(lab.missing)('ls --watch', () => {
     expect(large.match(/sockscope/g)).toHaveLength(1);
   });
 
+  it('takes a Ctrl-C that comes with the first frame as a key, not as a signal to the whole shell line', async () => {
+    start('-t --watch 0.2');
+    const end = Date.now() + PATIENCE_MS;
+    // No pause between looks: the window is a few milliseconds.
+    while (tmux('display', '-p', '-t', 'w', '#{alternate_on}').trim() !== '1' && Date.now() < end);
+    keys('C-c');
+    await shows(/exit code 0/);
+  });
+
   it.each([
     ['q', () => keys('q'), 0],
     ['Ctrl-C', () => keys('C-c'), 0],

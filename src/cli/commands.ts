@@ -19,6 +19,11 @@ export const commands: readonly Entry[] = [
     load: () => import('./kill.ts'),
   },
   {
+    name: 'limits',
+    summary: 'how full it is: descriptors, ephemeral ports, accept queues, buckets',
+    load: () => import('./limits.ts'),
+  },
+  {
     name: 'addr',
     summary: 'what a name resolves to, in which order, and who listens there',
     load: () => import('./addr.ts'),

@@ -1,10 +1,12 @@
 /** `sockscope` with no arguments: the machine at a glance. Later this opens the workbench. */
 import { abilities } from '../see/abilities.ts';
+import { limits } from '../see/limits-read.ts';
 import { readSockets } from '../see/sockets.ts';
 import type { Socket } from '../session/socket.ts';
 import { sortSockets } from '../view/groups.ts';
 import { endText, ownersText, protocolWord } from '../view/socket-rows.ts';
 import { summaryText } from '../view/summary.ts';
+import { heat, number, percentText } from './limits-text.ts';
 import { paint, print } from './output.ts';
 
 const MOST_LISTENERS = 15;
@@ -15,6 +17,7 @@ export function overview(): void {
     [
       section('Sockets', summaryText(sockets, paint)),
       section('Listening', listeners(sockets)),
+      section('Nearest to their limit', nearest()),
       section('Not visible here', hidden(notes)),
       `Next: ${paint.bold('sockscope ls')} lists them, ${paint.bold('sockscope --help')} shows the rest.\n`,
     ].join(''),
@@ -45,6 +48,25 @@ function listeners(sockets: readonly Socket[]): string {
     lines.push(paint.dim(`  … and ${rows.length - shown.length} more: sockscope ls -tul`));
   }
   return `${lines.join('\n')}\n`;
+}
+
+const MOST_LIMITS = 5;
+
+function nearest(): string {
+  const { limits: all, leaks } = limits();
+  const lines = all.slice(0, MOST_LIMITS).map((limit) => {
+    const share = percentText(limit.fraction ?? 0).padStart(4);
+    const figures = `${number(limit.used)} of ${number(limit.limit)}`;
+    return `  ${heat(limit.fraction, paint)(`${share} %`)}  ${figures.padEnd(22)}  ${limit.kind}: ${limit.subject}`;
+  });
+  for (const { name, pid, closeWait } of leaks) {
+    lines.push(
+      paint.red(
+        `  ${name} ${pid ?? ''} keeps ${closeWait} connections in CLOSE-WAIT: sockscope ls close-wait`,
+      ),
+    );
+  }
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 function hidden(notes: readonly string[]): string {

@@ -19,6 +19,7 @@ export interface Detail {
 }
 
 const LABEL = 14;
+const COMMAND_LINES = 3;
 const UNSET_SSTHRESH = 0x7fff_ffff;
 
 function field(label: string, value: string, width: number): Line[] {
@@ -44,6 +45,18 @@ export function titleLine(socket: Socket): Line {
   ];
 }
 
+/** A command line may be a whole script: its start says what it is, and the figures below stay in sight. */
+function commandLines(command: string, width: number): Line[] {
+  const lines = field('  command', command, width);
+  const more = lines.length - COMMAND_LINES;
+  return more <= 0
+    ? lines
+    : [
+        ...lines.slice(0, COMMAND_LINES),
+        [span(pad('', LABEL)), span(`and ${several(more, 'more line')}`, 'dim')],
+      ];
+}
+
 function ownerLines(detail: Detail, width: number): Line[] {
   const { owners } = detail.socket;
   if (owners.length === 0) {
@@ -67,7 +80,7 @@ function ownerLines(detail: Detail, width: number): Line[] {
     if (story === null) {
       return lines;
     }
-    lines.push(...field('  command', story.command ?? 'not visible', width));
+    lines.push(...commandLines(story.command ?? 'not visible', width));
     lines.push(...field('  directory', story.cwd ?? 'not visible', width));
     if (story.container !== undefined) {
       lines.push(...field('  container', story.container, width));

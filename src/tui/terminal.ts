@@ -97,6 +97,8 @@ export function enterTerminal(onResize: () => void): Terminal {
   for (const signal of Object.keys(SIGNALS)) {
     process.on(signal, onSignal);
   }
+  // Before the first frame, not when Ink gets to it: a Ctrl-C in between would be a signal to the whole shell line.
+  process.stdin.setRawMode(true);
   out.write(ENTER);
   return {
     stream: stream as unknown as NodeJS.WriteStream,
