@@ -30,14 +30,17 @@ export function limits(options: LimitsOptions = {}): LimitsReport {
       : { sockets: options.sockets, notes: [] };
   const processes = own ?? (port === undefined ? allProcessDescriptors() : holders(sockets, port));
   const kinds = new Map<number, ReadonlyMap<string, number>>();
+  const unseen: string[] = [];
   for (const { pid } of scoped ? processes : []) {
     const found = descriptorKinds(pid);
-    if (found !== null) {
+    if (found === null) {
+      unseen.push(`kinds of descriptors of pid ${pid} not visible: run as root or as its user`);
+    } else {
       kinds.set(pid, found);
     }
   }
   const report = limitsOf({ machine: machineLimits(), processes, kinds, sockets }, scope);
-  return { ...report, notes: [...report.notes, ...notes] };
+  return { ...report, notes: [...report.notes, ...unseen, ...notes] };
 }
 
 function wantedProcess(pid: number): ProcessDescriptors[] {

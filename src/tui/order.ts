@@ -53,138 +53,63 @@ const LIFE: readonly SocketState[] = [
 ];
 const AGE = new Map<SocketState, number>(LIFE.map((state, index) => [state, index]));
 
-/** One number per row, small when the row comes early. Whole and not negative. */
-type Ranks = (sockets: readonly Socket[]) => Float64Array<ArrayBuffer>;
+function words(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
 
-/** Plain loops here and below: `from` with a function walks an iterator, which costs more than the sorting. */
-function fill(length: number, value: (index: number) => number): Float64Array<ArrayBuffer> {
-  const values = new Float64Array(length);
-  for (let index = 0; index < length; index += 1) {
-    values[index] = value(index);
+type Compare = (a: Socket, b: Socket) => number;
+
+const byLocal: Compare = (a, b) => a.local.port - b.local.port || words(a.local.address, b.local.address);
+const byPeer: Compare = (a, b) => words(a.peer.address, b.peer.address) || a.peer.port - b.peer.port;
+const byProtocol: Compare = (a, b) => words(a.protocol, b.protocol);
+const byState: Compare = (a, b) => (AGE.get(a.state) ?? LIFE.length) - (AGE.get(b.state) ?? LIFE.length);
+const byProgram: Compare = (a, b) => {
+  const first = a.owners[0]?.name;
+  const second = b.owners[0]?.name;
+  if (first === undefined || second === undefined) {
+    return (first === undefined ? 1 : 0) - (second === undefined ? 1 : 0);
   }
-  return values;
+  return words(first, second);
+};
+const NO_PID = Number.MAX_SAFE_INTEGER;
+const byPid: Compare = (a, b) => (a.owners[0]?.pid ?? NO_PID) - (b.owners[0]?.pid ?? NO_PID);
+
+function waiting(socket: Socket): number {
+  return socket.accept?.used ?? socket.recvQueue + socket.sendQueue;
 }
+/** The fullest first: nobody sorts by queue to look at empty ones. */
+const byQueues: Compare = (a, b) => waiting(b) - waiting(a);
 
-function each(rank: (socket: Socket) => number): Ranks {
-  return (sockets) => fill(sockets.length, (index) => rank(sockets[index]!));
-}
-
-const IPV4 = /^(\d+)\.(\d+)\.(\d+)\.(\d+)$/;
-
-/** IPv4 addresses by their number, before everything else by its letters. */
-function beforeText(a: string, b: string): number {
-  const first = IPV4.exec(a);
-  const second = IPV4.exec(b);
-  if (first === null || second === null) {
-    return first === second ? (a < b ? -1 : a > b ? 1 : 0) : first === null ? 1 : -1;
-  }
-  for (let part = 1; part <= 4; part += 1) {
-    const difference = Number(first[part]) - Number(second[part]);
-    if (difference !== 0) {
-      return difference;
-    }
-  }
-  return 0;
-}
-
-/** Words are compared once per different word, not once per pair of rows. Rows without a word come last. */
-function byWord(word: (socket: Socket) => string | undefined): Ranks {
-  return (sockets) => {
-    const different = new Map<string, number>();
-    for (const socket of sockets) {
-      const text = word(socket);
-      if (text !== undefined) {
-        different.set(text, 0);
-      }
-    }
-    [...different.keys()].sort(beforeText).forEach((text, rank) => {
-      different.set(text, rank);
-    });
-    return each((socket) => different.get(word(socket) ?? '') ?? different.size)(sockets);
-  };
-}
-
-const localPort = each(({ local }) => local.port);
-const localAddress = byWord(({ local }) => local.address);
-const peerPort = each(({ peer }) => peer.port);
-const peerAddress = byWord(({ peer }) => peer.address);
-const protocol = byWord((socket) => socket.protocol);
-const LARGEST_QUEUE = 0xffff_ffff;
-
-function waiting({ accept, recvQueue, sendQueue }: Socket): number {
-  return Math.min(LARGEST_QUEUE, accept?.used ?? recvQueue + sendQueue);
-}
-
-/** What each column sorts by, the weightiest first. Queues: the fullest first, since nobody sorts by them to see empty ones. */
-const COLUMN: Record<SortKey, readonly Ranks[]> = {
-  proto: [protocol],
-  state: [each(({ state }) => AGE.get(state) ?? LIFE.length)],
-  local: [localPort, localAddress],
-  peer: [peerAddress, peerPort],
-  queues: [each((socket) => LARGEST_QUEUE - waiting(socket))],
-  program: [byWord(({ owners }) => owners[0]?.name)],
-  pid: [each(({ owners }) => owners[0]?.pid ?? LARGEST_QUEUE)],
+const COMPARE: Record<SortKey, Compare> = {
+  proto: byProtocol,
+  state: byState,
+  local: byLocal,
+  peer: byPeer,
+  queues: byQueues,
+  program: byProgram,
+  pid: byPid,
 };
 
 /** Ties fall to the addresses and at last to the kernel's cookie, so that rows never swap places between two readings. */
-const TIES: readonly Ranks[] = [
-  protocol,
-  localPort,
-  localAddress,
-  peerAddress,
-  peerPort,
-  each(({ inode }) => inode),
-];
-
-/** One pass of a radix sort: a stable order by `ranks` on top of the order so far. */
-function sortPass(order: Uint32Array, ranks: Float64Array): Uint32Array {
-  const rows = order.length;
-  // The rank, then the place so far, packed into one double: numbers sort many times faster without a comparator.
-  const packed = fill(rows, (place) => (ranks[order[place]!] ?? 0) * rows + place).sort();
-  const next = new Uint32Array(rows);
-  for (let place = 0; place < rows; place += 1) {
-    next[place] = order[packed[place]! % rows]!;
-  }
-  return next;
-}
-
-function largest(values: Float64Array): number {
-  let most = 0;
-  for (let index = 0; index < values.length; index += 1) {
-    most = Math.max(most, values[index]!);
-  }
-  return most;
-}
-
-/** Neighbouring ranks share a pass as long as both fit into one whole number beside the place. */
-function merged(ranks: readonly Float64Array<ArrayBuffer>[], rows: number): Float64Array[] {
-  const room = Number.MAX_SAFE_INTEGER / Math.max(1, rows);
-  const passes: { values: Float64Array<ArrayBuffer>; size: number }[] = [];
-  for (const values of ranks) {
-    const size = largest(values) + 1;
-    const last = passes.at(-1);
-    if (last !== undefined && last.size * size <= room) {
-      const before = last.values;
-      last.values = fill(rows, (index) => before[index]! * size + values[index]!);
-      last.size *= size;
-    } else {
-      passes.push({ values, size });
-    }
-  }
-  return passes.map(({ values }) => values);
-}
+const TIES: readonly Compare[] = [byProtocol, byLocal, byPeer, (a, b) => words(a.cookie, b.cookie)];
 
 export function sortedPositions(sockets: readonly Socket[], { key, reverse }: Sort): Uint32Array {
-  const rank = (ranks: Ranks): Float64Array<ArrayBuffer> => ranks(sockets);
-  const turn = (values: Float64Array): Float64Array<ArrayBuffer> => {
-    const top = largest(values);
-    return fill(values.length, (index) => top - values[index]!);
-  };
-  const column = COLUMN[key].map(rank);
-  const passes = merged([...(reverse ? column.map(turn) : column), ...TIES.map(rank)], sockets.length);
-  let order: Uint32Array = Uint32Array.from(sockets.keys());
-  for (const values of passes.reverse()) {
-    order = sortPass(order, values);
-  }
-  return order;
+  const positions = Uint32Array.from(sockets.keys());
+  const compare = COMPARE[key];
+  const direction = reverse ? -1 : 1;
+  return positions.sort((i, j) => {
+    const a = sockets[i]!;
+    const b = sockets[j]!;
+    const first = compare(a, b);
+    if (first !== 0) {
+      return first * direction;
+    }
+    for (const tie of TIES) {
+      const next = tie(a, b);
+      if (next !== 0) {
+        return next;
+      }
+    }
+    return i - j;
+  });
 }

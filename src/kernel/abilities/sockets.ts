@@ -101,17 +101,21 @@ function tableReason(result: number, module: string): string | null {
 export function socketTables(): Ability[] {
   const inet = (protocol: number, state: number): number =>
     ask(NETLINK_SOCK_DIAG, inetDiag(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, protocol, 1 << state));
-  const table = (id: string, name: string, result: number, module: string): Ability =>
-    ability(
-      `sockets-${id}`,
-      `read ${name} sockets from the kernel`,
-      'ls, limits, addr',
-      tableReason(result, module),
-    );
+  const table = (id: string, name: string, result: number, module: string, instead?: string): Ability => {
+    const reason = tableReason(result, module);
+    const why = reason === null || instead === undefined ? reason : `${reason}; ${instead}`;
+    return ability(`sockets-${id}`, `read ${name} sockets from the kernel`, 'ls, limits, addr', why);
+  };
   return [
     table('tcp', 'TCP', inet(6, STATE_LISTEN), 'tcp_diag'),
     table('udp', 'UDP', inet(17, STATE_CLOSE), 'udp_diag'),
-    table('raw', 'RAW', inet(255, STATE_CLOSE), 'raw_diag'),
+    table(
+      'raw',
+      'RAW',
+      inet(255, STATE_CLOSE),
+      'raw_diag',
+      'until then ls reads them from /proc/net/raw, with less detail',
+    ),
     table('unix', 'UNIX', ask(NETLINK_SOCK_DIAG, unixDump()), 'unix_diag'),
   ];
 }
