@@ -38,6 +38,23 @@ const inkWithoutDevtools = {
   },
 };
 
+/**
+ * Node opens ES modules one by one, a millisecond each: what every start needs is one chunk, and what `ls` needs is
+ * one more. The rest stays apart until its command is typed.
+ */
+const chunkGroups = [
+  {
+    name: 'start',
+    test: /node_modules\/commander\/|src\/(errors|cli\/(output|version|ls-words)|view\/colour)\.ts$/,
+    priority: 2,
+  },
+  {
+    name: 'table',
+    test: /src\/(cli\/ls(-run|-wish)?\.ts|(kernel|see|session|view|wire)\/(?!.*(kill|limits|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|port-range\.test|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
+    priority: 1,
+  },
+];
+
 export async function build() {
   const started = new Date();
   // Below node_modules, where neither git nor the linters look, and on the same file system as dist.
@@ -94,6 +111,7 @@ async function bundle(folder) {
       chunkFileNames: 'chunks/[name]-[hash].js',
       // Names stay, so a stack in a bug report can be read.
       minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+      codeSplitting: { groups: chunkGroups },
       banner: (chunk) => (chunk.isEntry && chunk.name === 'cli' ? '#!/usr/bin/env node' : ''),
     });
     return output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));

@@ -67,10 +67,10 @@ function capture(): string {
 }
 
 /** Runs `sockscope ls …` inside the holder's namespace, then says its exit code and keeps the shell open. */
-function start(words: string, columns = 110, rows = 30): void {
+function start(words: string, columns = 110, rows = 30, environment = 'CI=true'): void {
   const inside = `nsenter -t ${holderPid} -U -n --preserve-credentials`;
   // CI=true on purpose: a terminal is a terminal, wherever it stands.
-  const command = `CI=true LC_ALL=C.UTF-8 ${inside} ${process.execPath} ${cli} ls ${words}; echo "exit code $?"; stty -a; exec cat`;
+  const command = `env ${environment} LC_ALL=C.UTF-8 ${inside} ${process.execPath} ${cli} ls ${words}; echo "exit code $?"; stty -a; exec cat`;
   tmux('-u', 'new-session', '-d', '-s', 'w', '-x', String(columns), '-y', String(rows), command);
 }
 
@@ -247,6 +247,18 @@ describe.skipIf(lab.missing)('ls --watch', () => {
     const large = await shows(/PROGRAM +PID/);
     expect(large).toMatch(/q quit/);
     expect(large.match(/sockscope/g)).toHaveLength(1);
+  });
+
+  it('is coloured, and under NO_COLOR is not', async () => {
+    const colours = (): number =>
+      (tmux('capture-pane', '-e', '-p', '-t', 'w').match(/\x1b\[[\d;]*3[0-7]m/g) ?? []).length;
+    start('-t --watch 0.2', 110, 30, '-u CI -u NO_COLOR');
+    await shows(/\d sockets/);
+    expect(colours()).toBeGreaterThan(3);
+    tmux('kill-session', '-t', 'w');
+    start('-t --watch 0.2', 110, 30, '-u CI -u FORCE_COLOR NO_COLOR=1');
+    await shows(/\d sockets/);
+    expect(colours()).toBe(0);
   });
 
   it('takes a Ctrl-C that comes with the first frame as a key, not as a signal to the whole shell line', async () => {

@@ -1,5 +1,5 @@
 /** What each limit was over the last readings, and how fast it grows. Pure. */
-import type { Limit } from '../see/limits.ts';
+import type { Limit } from '../see/limit.ts';
 
 /** Readings kept for each limit: what a sparkline can show. */
 export const MOST_SAMPLES = 120;

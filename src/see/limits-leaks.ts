@@ -1,6 +1,6 @@
 /** Who forgot to close: CLOSE-WAIT ends only when the program calls close(), so a heap of them is a leak. */
 import type { Socket } from '../session/socket.ts';
-import { type Leak, printable, type Scope } from './limits.ts';
+import { type Leak, printable, type Scope } from './limit.ts';
 
 const WORTH_SAYING = 20;
 

@@ -1,7 +1,7 @@
 /** Limits that all processes of the machine, or of this network namespace, share. */
 import type { MachineLimits } from '../kernel/limits.ts';
 import type { Fact } from '../kernel/sysctls.ts';
-import { type Limit, share } from './limits.ts';
+import { type Limit, share } from './limit.ts';
 
 type Static = Pick<Limit, 'id' | 'kind' | 'subject' | 'what' | 'whenFull' | 'raise'>;
 

@@ -5,7 +5,7 @@
 import type { MachineLimits } from '../kernel/limits.ts';
 import type { PortRange } from '../kernel/sysctls.ts';
 import type { Socket } from '../session/socket.ts';
-import { type Limit, type Scope, share } from './limits.ts';
+import { type Limit, type Scope, share } from './limit.ts';
 
 /** A single connection to somewhere is no news; every connection would be a row. */
 const WORTH_A_ROW = 2;

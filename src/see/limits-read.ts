@@ -8,7 +8,8 @@ import {
   processDescriptors,
 } from '../kernel/limits.ts';
 import { type Socket, TCP_STATES } from '../session/socket.ts';
-import { type LimitsReport, limitsOf, type Scope } from './limits.ts';
+import type { LimitsReport, Scope } from './limit.ts';
+import { limitsOf } from './limits.ts';
 import { addOwners, type OwnerWish, type Reading, readSockets } from './sockets.ts';
 
 export interface LimitsOptions extends Scope {

@@ -157,6 +157,20 @@ describe('the live screen', () => {
     expect(text()).not.toContain('The kernel said no.');
   });
 
+  it('no note about what is not visible is dropped in silence', () => {
+    const read = (): Reading => ({
+      sockets: [CLIENT],
+      notes: ['first thing', 'second thing', 'third thing'],
+    });
+    expect(screen(() => [], { read }, { columns: 80, rows: 24 }).text()).toContain('third thing');
+    expect(screen(() => [], { read }, { columns: 80, rows: 16 }).text()).toContain(
+      '2 more notes: `sockscope ls` prints them',
+    );
+    expect(screen(() => [], { read }, { columns: 80, rows: 9 }).text()).toContain(
+      '3 notes: `sockscope ls` prints them',
+    );
+  });
+
   it('a bug is not swallowed', () => {
     expect(() => screen(() => [undefined as unknown as Socket])).toThrow(TypeError);
   });

@@ -9,7 +9,8 @@ import { intervalOf, isSlowed } from './pace.ts';
 import { clip, justify, type Line, lineWidth, pad, type Span, span, wrap } from './spans.ts';
 
 const ROOMY = 9;
-const NOTE_LINES = 2;
+/** Of every this many rows of the terminal, one may go to what is not visible. */
+const ROWS_PER_NOTE = 8;
 
 function paceSpans({ pace, paused }: Model): Span[] {
   const every = duration(intervalOf(pace) * 1000);
@@ -107,6 +108,27 @@ function keysLine({ detail, filter, columns }: Model): Line {
   return clip(keySpans(last), columns);
 }
 
+/** Each note in one line, rather than the first one in full and no other; what has no room at all is counted. */
+function noteLines(notes: readonly string[], columns: number, room: number): Line[] {
+  const kept = notes.length <= room ? notes : notes.slice(0, Math.max(0, room - 1));
+  const more = notes.length - kept.length;
+  const lines = kept.map((text): Line => clip([span(text, 'dim')], columns));
+  return more === 0 || room === 0
+    ? lines
+    : [
+        ...lines,
+        clip(
+          [
+            span(
+              `${several(more, more === notes.length ? 'note' : 'more note')}: \`sockscope ls\` prints them`,
+              'dim',
+            ),
+          ],
+          columns,
+        ),
+      ];
+}
+
 function footLines(model: Model): Line[] {
   const { table, columns, rows, ask, message, now } = model;
   if (ask !== null) {
@@ -119,8 +141,7 @@ function footLines(model: Model): Line[] {
   const lines: Line[] = [];
   if (rows >= ROOMY && model.detail === null) {
     lines.push(clip(countsSpans(table.counts).slice(1), columns));
-    const notes = table.notes.flatMap((note) => wrap(note, columns));
-    lines.push(...notes.slice(0, NOTE_LINES).map((text) => clip([span(text, 'dim')], columns)));
+    lines.push(...noteLines(table.notes, columns, Math.floor(rows / ROWS_PER_NOTE)));
   }
   if (message !== null && message.until > now) {
     lines.push(...wrap(message.text, columns).map((text) => [span(text, message.bad ? 'bad' : 'good')]));
