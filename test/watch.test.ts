@@ -250,8 +250,8 @@ describe.skipIf(lab.missing)('ls --watch', () => {
   });
 
   it('is coloured, and under NO_COLOR is not', async () => {
-    const colours = (): number =>
-      (tmux('capture-pane', '-e', '-p', '-t', 'w').match(/\x1b\[[\d;]*3[0-7]m/g) ?? []).length;
+    const colour = new RegExp(`${'\x1b'}\\[[\\d;]*3[0-7]m`, 'g');
+    const colours = (): number => tmux('capture-pane', '-e', '-p', '-t', 'w').match(colour)?.length ?? 0;
     start('-t --watch 0.2', 110, 30, '-u CI -u NO_COLOR');
     await shows(/\d sockets/);
     expect(colours()).toBeGreaterThan(3);

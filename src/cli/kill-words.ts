@@ -6,10 +6,11 @@ import type { KillReport, PlaceResult, VictimResult } from '../see/kill-run.ts';
 import type { KillSocketsReport, SocketResult } from '../see/kill-sockets.ts';
 import type { Place, Victim } from '../see/kill-victims.ts';
 import type { Painter } from '../view/colour.ts';
+import { printable } from '../wire/printable.ts';
 
 export function placeText({ protocol, address, port }: Place): string {
   if (protocol === 'unix') {
-    return `unix ${address}`;
+    return `unix ${printable(address)}`;
   }
   return `${protocol} ${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

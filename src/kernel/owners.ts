@@ -1,12 +1,13 @@
 /** Which process holds which socket: one pass over every /proc/PID/fd, kept in typed arrays so that 100 000 sockets stay cheap. */
 import fs from 'node:fs';
+import { printable } from '../wire/printable.ts';
 import { countDescriptors, socketInode, walkDescriptors } from './descriptors.ts';
 import { userName } from './users.ts';
 
 export interface OwnerRef {
   pid: number;
   fd: number;
-  /** The process's short name (comm). */
+  /** The process's short name (comm), safe to print. */
   name: string;
 }
 
@@ -170,7 +171,7 @@ function statusOf(pid: number): string {
 
 function commOf(pid: number): string {
   try {
-    return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').replace(/\n$/, '');
+    return printable(fs.readFileSync(`/proc/${pid}/comm`, 'utf8').replace(/\n$/, ''));
   } catch {
     return ''; // gone
   }

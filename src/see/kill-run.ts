@@ -4,6 +4,7 @@ import { SockscopeError } from '../errors.ts';
 import { type ProcessInfo, processInfo } from '../kernel/proc.ts';
 import { clockTicks, parseSignal, releaseGrip, type Signal } from '../kernel/signals.ts';
 import type { Protocol } from '../session/socket.ts';
+import { printable } from '../wire/printable.ts';
 import { type KillPlan, planKill } from './kill.ts';
 import { carryOut, holdOf, result, type VictimResult } from './kill-signal.ts';
 import { isListener, parseTarget } from './kill-targets.ts';
@@ -169,12 +170,12 @@ function factsOf(info: ProcessInfo): ProcessFacts {
   const files = [info.exe, info.command[0]].flatMap((path) => (path ? [basename(path)] : []));
   return {
     pid,
-    name,
+    name: printable(name),
     files,
-    command: info.command.join(' ') || name,
-    cwd,
+    command: printable(info.command.join(' ') || name),
+    cwd: cwd === null ? null : printable(cwd),
     user,
     container: container === null ? null : `${container.runtime} ${container.id.slice(0, ID_SHOWN)}`,
-    parents,
+    parents: parents.map((parent) => ({ pid: parent.pid, name: printable(parent.name) })),
   };
 }

@@ -1,6 +1,8 @@
 /** Who forgot to close: CLOSE-WAIT ends only when the program calls close(), so a heap of them is a leak. */
+
 import type { Socket } from '../session/socket.ts';
-import { type Leak, printable, type Scope } from './limit.ts';
+import { printable } from '../wire/printable.ts';
+import type { Leak, Scope } from './limit.ts';
 
 const WORTH_SAYING = 20;
 

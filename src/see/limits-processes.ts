@@ -1,6 +1,7 @@
 /** File descriptors per process. */
 import type { ProcessDescriptors } from '../kernel/limits.ts';
-import { type Figures, type Limit, printable, share } from './limit.ts';
+import { printable } from '../wire/printable.ts';
+import { type Figures, type Limit, share } from './limit.ts';
 
 const WHEN_FULL =
   'accept(), socket(), open() and pipe() fail with EMFILE; clients still connect, and wait in the accept queue without an answer';

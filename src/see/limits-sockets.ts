@@ -1,7 +1,8 @@
 /** Limits that belong to sockets: queues of listeners, buffers, and the ports left towards a destination. */
 import type { MachineLimits } from '../kernel/limits.ts';
 import type { Socket } from '../session/socket.ts';
-import { type Limit, printable, type Scope, share } from './limit.ts';
+import { printable } from '../wire/printable.ts';
+import { type Limit, type Scope, share } from './limit.ts';
 import { times } from './limits-machine.ts';
 import { ephemeralPorts } from './limits-ports.ts';
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { MachineLimits, ProcessDescriptors } from '../kernel/limits.ts';
 import { known, parseRanges, unknown } from '../kernel/sysctls.ts';
 import type { Owner, Socket, SocketState } from '../session/socket.ts';
-import { type Limit, printable } from './limit.ts';
+import { printable } from '../wire/printable.ts';
+import type { Limit } from './limit.ts';
 import { limitsOf } from './limits.ts';
 
 const NODE: Owner = { pid: 7, fd: 20, name: 'node' };

@@ -4,6 +4,7 @@ import { INET, u16be, u32 } from '../kernel/sockdiag-format.ts';
 import type { RowSource } from '../session/cells.ts';
 import { type Protocol, type Socket, TCP_STATES } from '../session/socket.ts';
 import { writeAscii, writeDecimal, writeIpv4, writeIpv6 } from '../wire/net/text.ts';
+import { printable } from '../wire/printable.ts';
 import { shownState, unixSocket } from './row.ts';
 
 const AF_INET6 = 10;
@@ -64,7 +65,9 @@ export function rawRows(chunks: readonly ProtocolChunk[]): RowSource {
     writeLocal(out, at) {
       return unix === null
         ? writeEnd(out, at, bytes, start, INET.source, INET.sourcePort)
-        : at + encoder.encodeInto(`${unix.local.address} ${unix.local.port}`, out.subarray(at)).written;
+        : at +
+            encoder.encodeInto(`${printable(unix.local.address)} ${unix.local.port}`, out.subarray(at))
+              .written;
     },
     writePeer(out, at) {
       return unix === null

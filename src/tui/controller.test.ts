@@ -188,6 +188,22 @@ describe('the live screen', () => {
     expect(controller.model().table.changes.marks.size).toBe(0);
   });
 
+  it('a word on its way to another is not applied letter by letter; Enter takes it as it stands', () => {
+    const { controller, press } = screen(() => [LISTENER, CLIENT]);
+    press('/', ...':8080 and )');
+    expect(controller.model().filter).toMatchObject({ text: ':8080', problem: { at: 10 } });
+    press('ctrl-u', 'n', 'o');
+    expect(controller.model().filter.text).toBe('');
+    press('enter');
+    expect(controller.model().filter).toMatchObject({ text: 'no', typed: null });
+  });
+
+  it('Enter on a filter that makes no sense closes the line and keeps the last good one', () => {
+    const { controller, press } = screen(() => [LISTENER, CLIENT]);
+    press('/', ...':8080 )', 'enter');
+    expect(controller.model().filter).toMatchObject({ text: ':8080', typed: null, problem: null });
+  });
+
   it('a filter that makes no sense at the start is a usage error', () => {
     expect(() => screen(() => [], { filterText: 'sport (' })).toThrow(SockscopeError);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { evaluate } from '../see/filter/index.ts';
-import { pinpoint, readFilter } from './filter-line.ts';
+import { isUnfinished, pinpoint, readFilter } from './filter-line.ts';
 import { makeSocket } from './testing.ts';
 
 describe('the filter line', () => {
@@ -9,6 +9,23 @@ describe('the filter line', () => {
     expect(readFilter(':80 and )')).toMatchObject({
       problem: { at: 8, text: expect.stringContaining('possible:') },
     });
+  });
+
+  it('a word that may still become one of the language waits; one that cannot does not', () => {
+    expect([':80 a', ':80 an', 's', 'sta', 'not (spor'].map(isUnfinished)).toEqual([
+      true,
+      true,
+      true,
+      true,
+      true,
+    ]);
+    expect([':80 and', ':80 ', 'node', 'sport = :ss', ''].map(isUnfinished)).toEqual([
+      false,
+      false,
+      false,
+      false,
+      false,
+    ]);
   });
 
   it('a pinpointed socket is found, its neighbours and its other end are not', () => {

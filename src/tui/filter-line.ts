@@ -24,6 +24,21 @@ export function readFilter(text: string): { filter: Filter | null } | { problem:
   return { problem: { at, text: words === '' ? message : `${message}; possible: ${words}` } };
 }
 
+const LAST_WORD = /(?:^|[\s(])([a-z-]+)$/i;
+
+/**
+ * The last word may still become a word of the language: `an` on its way to `and` is no program of that name yet.
+ * The words are those the parser itself would accept in that place.
+ */
+export function isUnfinished(text: string): boolean {
+  const word = LAST_WORD.exec(text)?.[1]?.toLowerCase();
+  if (word === undefined) {
+    return false;
+  }
+  const parsed = parseFilter(`${text.slice(0, -word.length)})`);
+  return !parsed.ok && parsed.expected.some((known) => known !== word && known.startsWith(word));
+}
+
 /** A filter for one TCP socket, which the kernel itself applies; null where addresses do not identify it. */
 export function pinpoint(socket: Socket): Filter | null {
   if (socket.protocol !== 'tcp' || socket.family === 0) {

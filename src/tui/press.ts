@@ -3,7 +3,7 @@ import type { Socket } from '../session/socket.ts';
 import { lookClosely } from './closeup.ts';
 import { type Ask, askDestroy, askKill } from './confirm.ts';
 import type { Detail } from './detail.ts';
-import { readFilter } from './filter-line.ts';
+import { isUnfinished, readFilter } from './filter-line.ts';
 import { MOVES } from './keys.ts';
 import { bodyHeight, scrollEnd } from './lines.ts';
 import { type FilterState, follow, type Model, socketAt } from './model.ts';
@@ -131,7 +131,7 @@ function pressTyping(model: Model, key: string, typed: Typed): Pressed {
     return applied(model, { text: '', parsed: null, typed: null, problem: null });
   }
   if (key === 'enter') {
-    return { changes: { filter: { ...filter, typed: null, problem: null } } };
+    return typedFilter(model, typed, null);
   }
   if (key === 'up' || key === 'down' || key === 'page-up' || key === 'page-down') {
     return moveCursor(model, key);
@@ -140,11 +140,19 @@ function pressTyping(model: Model, key: string, typed: Typed): Pressed {
   if (next === null) {
     return NOTHING;
   }
-  const read = readFilter(next.text);
-  // What does not parse yet leaves the last good filter, and its table, in force.
-  return 'problem' in read
-    ? { changes: { filter: { ...filter, typed: next, problem: read.problem } } }
-    : applied(model, { text: next.text.trim(), parsed: read.filter, typed: next, problem: null });
+  return isUnfinished(next.text)
+    ? { changes: { filter: { ...filter, typed: next, problem: null } } }
+    : typedFilter(model, next, next);
+}
+
+/** What does not parse leaves the last good filter, and its table, in force. `typed` is null when the line closes. */
+function typedFilter(model: Model, { text }: Typed, typed: Typed | null): Pressed {
+  const read = readFilter(text);
+  if ('problem' in read) {
+    const problem = typed === null ? null : read.problem;
+    return { changes: { filter: { ...model.filter, typed, problem } } };
+  }
+  return applied(model, { text: text.trim(), parsed: read.filter, typed, problem: null });
 }
 
 function selected(model: Model): Socket | null {

@@ -2,7 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { difference } from './terminal.ts';
 
-const PIECE = /\x1b\[(\d+);1H\x1b\[0m\x1b\[2K([^\x1b]*)|\x1b\[2J|\x1b\[0m|\x1b\[\?2026[hl]/gy;
+const ESC = '\x1b';
+const PIECE = new RegExp(
+  `${ESC}\\[(\\d+);1H${ESC}\\[0m${ESC}\\[2K([^${ESC}]*)|${ESC}\\[2J|${ESC}\\[0m|${ESC}\\[\\?2026[hl]`,
+  'gy',
+);
 
 /** A terminal that knows only what `difference` writes; anything else is an error. */
 function apply(screen: string[], output: string, rows: number): string[] {

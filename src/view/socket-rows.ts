@@ -1,6 +1,7 @@
 /** The plain table's cells from full rows: for lists that were filtered, sorted or detailed here. */
 import type { RowSource } from '../session/cells.ts';
 import { type Endpoint, type Owner, type OwnerGap, type Socket, TCP_STATES } from '../session/socket.ts';
+import { printable } from '../wire/printable.ts';
 
 export function socketRows(sockets: readonly Socket[]): RowSource {
   const encoder = new TextEncoder();
@@ -37,7 +38,7 @@ export function protocolWord(socket: Socket): string {
 
 export function endText(socket: Socket, end: Endpoint): string {
   if (socket.family === 0) {
-    return `${end.address} ${end.port}`;
+    return `${printable(end.address)} ${end.port}`;
   }
   const port = end.port === 0 ? '*' : end.port;
   return socket.family === 6 ? `[${end.address}]:${port}` : `${end.address}:${port}`;
