@@ -1,5 +1,8 @@
 /** `sockscope ls --watch` in a real terminal (tmux), on real sockets in a network namespace of their own. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -7,7 +10,9 @@ import { needs } from './needs.ts';
 
 const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const lab = needs('linux', 'namespace', 'tmux', 'nsenter', 'ip');
-const TMUX = ['-L', `sockscope-watch-${process.pid}`, '-f', '/dev/null'];
+/** tmux leaves its socket lying about; in a folder of our own it goes with the folder. */
+const folder = lab.missing === null ? mkdtempSync(join(tmpdir(), 'sockscope-watch-')) : '';
+const TMUX = ['-S', join(folder, 'tmux'), '-f', '/dev/null'];
 const PATIENCE_MS = 20_000;
 const LOOK_EVERY_MS = 50;
 
@@ -110,6 +115,7 @@ describe.skipIf(lab.missing)('ls --watch', () => {
   });
   afterAll(() => {
     holder.stdin?.end();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   it('shows every socket with its owner, headings above their cells, and the counts below', async () => {

@@ -83,7 +83,7 @@ describe.skipIf(linux.missing)('who holds a socket', () => {
     expect(scan.ownersOf(1)).toEqual([]);
   });
 
-  it('is told with its hostile name: made safe to print for a row, unharmed in the process's own story', async () => {
+  it('is told with its hostile name: made safe to print for a row, unharmed in the story of its process', async () => {
     const name = 'a) R 1\n\\(b';
     const { holder, inode } = await start(name);
     expect(
