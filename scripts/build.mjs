@@ -24,7 +24,12 @@ import {
   root,
 } from './lib.mjs';
 
-const entries = { cli: 'src/cli/main.ts', index: 'src/index.ts' };
+/**
+ * The program is CommonJS: Node opens ES modules one by one and asynchronously, which costs a start 20 ms
+ * (docs/decisions/0006). The library is ESM, and so is the live screen, because ink waits at the top level of a module.
+ */
+const program = { cli: 'src/cli/main.ts' };
+const modules = { index: 'src/index.ts', tui: 'src/tui/sockets.tsx' };
 
 /** koffi finds its binaries beside itself, so it stays a dependency. */
 const external = ['koffi'];
@@ -38,10 +43,16 @@ const inkWithoutDevtools = {
   },
 };
 
-/**
- * Node opens ES modules one by one, a millisecond each: what every start needs is one chunk, and what `ls` needs is
- * one more. The rest stays apart until its command is typed.
- */
+/** The program reaches the live screen through the file that the other bundle makes of it. */
+const liveScreenApart = {
+  name: 'live-screen-apart',
+  resolveId: {
+    filter: { id: /\/tui\/sockets\.tsx$/ },
+    handler: () => ({ id: './tui.mjs', external: true }),
+  },
+};
+
+/** What every start needs is one file, what `ls` needs one more. The rest stays apart until its command is typed. */
 const chunkGroups = [
   {
     name: 'start',
@@ -50,7 +61,7 @@ const chunkGroups = [
   },
   {
     name: 'table',
-    test: /src\/(cli\/ls(-run|-wish)?\.ts|(kernel|see|session|view|wire)\/(?!.*(kill|limits|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|port-range\.test|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
+    test: /src\/(cli\/ls(-run|-wish)?\.ts|(kernel|see|session|view|wire)\/(?!.*(kill|limit|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
     priority: 1,
   },
 ];
@@ -61,6 +72,7 @@ export async function build() {
   const staging = join(root, `node_modules/.cache/build-${process.pid}`);
   rmSync(staging, { recursive: true, force: true });
   try {
+    mkdirSync(staging, { recursive: true });
     const declaring = declare(join(staging, 'types'));
     const bundled = await Promise.allSettled([bundle(staging), declaring]);
     if (bundled[0].status === 'rejected') {
@@ -84,13 +96,38 @@ export async function build() {
 }
 
 async function bundle(folder) {
+  writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }\n');
+  mkdirSync(join(folder, 'types'), { recursive: true });
+  writeFileSync(join(folder, 'types/package.json'), '{ "type": "module" }\n');
+  const made = await Promise.all([
+    bundleAs(program, [liveScreenApart], {
+      dir: folder,
+      format: 'cjs',
+      entryFileNames: '[name].js',
+      // Beside the entry, so that './tui.mjs' means the same file in all of them.
+      chunkFileNames: 'cli-[name]-[hash].js',
+      codeSplitting: { groups: chunkGroups },
+      banner: (chunk) => (chunk.isEntry ? '#!/usr/bin/env node' : ''),
+    }),
+    bundleAs(modules, [], {
+      dir: folder,
+      format: 'esm',
+      entryFileNames: '[name].mjs',
+      chunkFileNames: 'chunks/[name]-[hash].mjs',
+    }),
+  ]);
+  return made.flat();
+}
+
+/** The ids of the modules that went in. */
+async function bundleAs(input, plugins, output) {
   const { rolldown } = await import('rolldown');
   const bundler = await rolldown({
     cwd: root,
-    input: entries,
+    input,
     platform: 'node',
     external,
-    plugins: [inkWithoutDevtools],
+    plugins: [inkWithoutDevtools, ...plugins],
     tsconfig: join(root, 'tsconfig.json'),
     transform: {
       target: 'node20.19',
@@ -104,17 +141,10 @@ async function bundle(folder) {
     },
   });
   try {
-    const { output } = await bundler.write({
-      dir: folder,
-      format: 'esm',
-      entryFileNames: '[name].js',
-      chunkFileNames: 'chunks/[name]-[hash].js',
-      // Names stay, so a stack in a bug report can be read.
-      minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
-      codeSplitting: { groups: chunkGroups },
-      banner: (chunk) => (chunk.isEntry && chunk.name === 'cli' ? '#!/usr/bin/env node' : ''),
-    });
-    return output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
+    // Names stay, so a stack in a bug report can be read.
+    const minify = { compress: true, mangle: false, codegen: { removeWhitespace: true } };
+    const written = await bundler.write({ ...output, minify });
+    return written.output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
   } catch (error) {
     // rolldown's message says it all, in colour; its stack is rolldown's own.
     throw new Error(stripVTControlCharacters(error instanceof Error ? error.message : String(error)), {
@@ -157,7 +187,7 @@ function licences(moduleIds) {
  */
 function install(from, to) {
   const wanted = filesBelow(from).map((path) => relative(from, path));
-  const isEntry = (path) => !path.includes('/') && path.endsWith('.js');
+  const isEntry = (path) => ['cli.js', 'index.mjs', 'tui.mjs'].includes(path);
   const ordered = [...wanted.filter((path) => !isEntry(path)), ...wanted.filter(isEntry)];
   for (const path of ordered) {
     mkdirSync(dirname(join(to, path)), { recursive: true });

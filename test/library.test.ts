@@ -58,7 +58,7 @@ describe.skipIf(linux.missing)('the library', () => {
     const example = /```ts\n([\s\S]*?)```/.exec(page)![1]!;
     const folder = mkdtempSync(join(tmpdir(), 'sockscope-example-'));
     try {
-      const entry = new URL('../dist/index.js', import.meta.url).href;
+      const entry = new URL('../dist/index.mjs', import.meta.url).href;
       writeFileSync(join(folder, 'example.mjs'), example.replace("'sockscope'", `'${entry}'`));
       execFileSync(process.execPath, [join(folder, 'example.mjs')], { encoding: 'utf8' });
     } finally {

@@ -50,12 +50,13 @@ describe('the package', () => {
     expect(packed).toEqual(
       expect.arrayContaining([
         'dist/cli.js',
-        'dist/index.js',
+        'dist/index.mjs',
         'dist/types/index.d.ts',
         'dist/THIRD-PARTY.txt',
       ]),
     );
-    const allowed = /^dist\/([\w-]+\.js|chunks\/[\w.-]+\.js|types\/[\w./-]+\.d\.ts|THIRD-PARTY\.txt)$/;
+    const allowed =
+      /^dist\/([\w-]+\.(js|mjs)|chunks\/[\w.-]+\.mjs|types\/[\w./-]+\.d\.ts|(types\/)?package\.json|THIRD-PARTY\.txt)$/;
     expect(packed.filter((path) => path.startsWith('dist/') && !allowed.test(path))).toEqual([]);
     expect(packed.filter((path) => path.includes('.test.'))).toEqual([]);
   });

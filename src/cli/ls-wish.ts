@@ -9,6 +9,8 @@ export interface Wish {
   families: readonly (4 | 6)[];
   states: number | undefined;
   filter: Filter | null;
+  /** The part of the filter that no one can retype: lsof specs. */
+  fixedFilter: Filter | null;
   filterText: string;
   owners: 'auto' | 'always' | 'never';
   timers: boolean;

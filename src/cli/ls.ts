@@ -106,13 +106,15 @@ function wish(words: string[], flags: Flags): Wish {
     );
   }
   const families: (4 | 6)[] = flags.ipv4 === flags.ipv6 ? [4, 6] : flags.ipv4 ? [4] : [6];
-  const asked = filter(words, flags.lsof ?? []);
+  const fixedFilter = lsofFilter(flags.lsof ?? []);
+  const asked = and(wordsFilter(words), fixedFilter);
   return {
     protocols: protocols(flags),
     families,
     // As with ss: states that are named replace -l.
     states: flags.listening === true && (asked === null || !namesStates(asked)) ? LISTENING : undefined,
     filter: asked,
+    fixedFilter,
     filterText: words.join(' '),
     owners: flags.processes === true ? 'always' : flags.owners ? 'auto' : 'never',
     timers: flags.options === true,
@@ -161,19 +163,23 @@ function protocols(flags: Flags): Protocol[] {
   return PROTOCOLS.filter((protocol) => protocol !== 'unix' || (!flags.ipv4 && !flags.ipv6));
 }
 
-function filter(words: string[], lsof: string[]): Filter | null {
+function wordsFilter(words: string[]): Filter | null {
   const parsed = parseFilter(words);
   if (!parsed.ok) {
     throw filterError(parsed);
   }
-  if (lsof.length === 0) {
-    return parsed.filter;
+  return parsed.filter;
+}
+
+function lsofFilter(specs: readonly string[]): Filter | null {
+  if (specs.length === 0) {
+    return null;
   }
-  const spec = parseLsof(lsof.map((word) => `-${word}`));
-  if (!spec.ok) {
-    throw filterError(spec);
+  const parsed = parseLsof(specs.map((spec) => `-${spec}`));
+  if (!parsed.ok) {
+    throw filterError(parsed);
   }
-  return and(parsed.filter, spec.filter);
+  return parsed.filter;
 }
 
 function sortArgument(text: string): SortKey[] {

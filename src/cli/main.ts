@@ -74,11 +74,16 @@ async function main(): Promise<void> {
 
 const USAGE = 2;
 
+/** By its name: the live screen is a bundle of its own, with its own copy of the class. */
+function isOurs(error: unknown): error is SockscopeError {
+  return error instanceof Error && error.name === SockscopeError.name;
+}
+
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
     return error.exitCode === 0 ? 0 : USAGE;
   }
-  if (error instanceof SockscopeError) {
+  if (isOurs(error)) {
     process.stderr.write(`${paint.bold('sockscope:')} ${error.message}\n${error.hint}\n`);
     return error.exit;
   }
@@ -95,6 +100,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-await main();
-// Everything was written synchronously by now. Leaving at once spares Node the orderly teardown of its heap: 15 ms.
-process.exit();
+// Everything was written synchronously by then. Leaving at once spares Node the orderly teardown of its heap: 15 ms.
+main().then(() => process.exit());
