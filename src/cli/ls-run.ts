@@ -23,6 +23,10 @@ export async function runLs(wish: Wish): Promise<void> {
     const { watchLs } = await import('./ls-watch.ts');
     return watchLs(wish);
   }
+  if (wish.events) {
+    const { printFreed } = await import('./ls-events.ts');
+    return printFreed(wish);
+  }
   if (wish.pairs) {
     return runPairs(wish);
   }

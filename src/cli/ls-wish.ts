@@ -24,6 +24,8 @@ export interface Wish {
   top: number | null;
   countBy: string | null;
   pairs: boolean;
+  /** Sockets as they end, instead of those that are. */
+  events: boolean;
   netns: string | null;
   watchSeconds: number | null;
 }

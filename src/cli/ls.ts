@@ -35,6 +35,7 @@ interface Flags {
   pairs?: boolean;
   netns?: string;
   watch?: number | true;
+  events?: boolean;
   lsof?: string[];
 }
 
@@ -76,6 +77,7 @@ export function define(command: Command): Command {
     .option('--csv', 'comma separated')
     .option('--format <text>', "a Liquid template per row: '{{ local.port }} {{ state | downcase }}'")
     .option('--template <file>', 'a Liquid template over all rows')
+    .option('-E, --events', 'sockets as they end, until Ctrl-C')
     .addOption(new Option('--watch [seconds]', 'a live screen').argParser(secondsArgument))
     .addOption(new Option('--lsof <spec>').argParser(gather).hideHelp())
     .addHelpText('after', EXAMPLES)
@@ -137,6 +139,7 @@ function wish(words: string[], flags: Flags): Wish {
     top: flags.top ?? null,
     countBy: flags.countBy ?? null,
     pairs: flags.pairs === true,
+    events: flags.events === true,
     netns: flags.netns ?? null,
     watchSeconds: flags.watch === undefined ? null : flags.watch === true ? DEFAULT_WATCH : flags.watch,
   };

@@ -2,6 +2,7 @@
 import { SockscopeError } from '../errors.ts';
 import { errnoMeaning, errnoName } from '../kernel/errno.ts';
 import { close } from '../kernel/libc.ts';
+import { isRoot } from '../kernel/names.ts';
 import { listNamespaces, type Namespace, netlinkSocketsIn } from '../kernel/namespaces.ts';
 import { type Reading, type ReadOptions, readSockets } from './sockets.ts';
 
@@ -29,7 +30,9 @@ export async function readNetns(which: string, options: ReadOptions): Promise<Re
   );
   const notes = readings.flatMap((reading) => reading.notes);
   if (which === 'all' && hidden > 0) {
-    notes.push(`namespaces of ${hidden} processes not visible: they belong to other users; run as root`);
+    notes.push(
+      `network namespace of ${hidden === 1 ? '1 process' : `${hidden} processes`} not visible: ${isRoot() ? 'even root is kept out here' : 'another user’s; run as root'}`,
+    );
   }
   return { sockets: readings.flatMap((reading) => reading.sockets), notes };
 }
