@@ -52,6 +52,20 @@ const liveScreenApart = {
   },
 };
 
+/** commander loads node:child_process (2 ms) for subcommands that are programs of their own; ours are not. */
+const commanderAlone = {
+  name: 'commander-alone',
+  resolveId: {
+    filter: { id: /^(node:)?child_process$/ },
+    handler: (_id, importer) =>
+      importer?.includes('/node_modules/commander/') ? '\0no-child-process' : null,
+  },
+  load: {
+    filter: { id: /no-child-process$/ },
+    handler: () => 'module.exports = {};',
+  },
+};
+
 /** What every start needs is one file, what `ls` needs one more. The rest stays apart until its command is typed. */
 const chunkGroups = [
   {
@@ -61,7 +75,7 @@ const chunkGroups = [
   },
   {
     name: 'table',
-    test: /src\/(cli\/ls(-run|-wish)?\.ts|(kernel|see|session|view|wire)\/(?!.*(kill|limit|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
+    test: /src\/(cli\/ls(-run|-wish)?\.ts|(kernel|see|session|view|wire)\/(?!.*(kill|limit|netns|namespaces|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
     priority: 1,
   },
 ];
@@ -100,7 +114,7 @@ async function bundle(folder) {
   mkdirSync(join(folder, 'types'), { recursive: true });
   writeFileSync(join(folder, 'types/package.json'), '{ "type": "module" }\n');
   const made = await Promise.all([
-    bundleAs(program, [liveScreenApart], {
+    bundleAs(program, [liveScreenApart, commanderAlone], {
       dir: folder,
       format: 'cjs',
       entryFileNames: '[name].js',

@@ -2,7 +2,6 @@
 import { SockscopeError } from '../errors.ts';
 import { type Chunk, prepare, readDumps, readDumpsAside } from '../see/dumps.ts';
 import { evaluate, needsOwners } from '../see/filter/index.ts';
-import { readNetns } from '../see/netns.ts';
 import { type ProtocolChunk, rawRows } from '../see/raw-rows.ts';
 import { ownerLookup, type Reading, readSockets } from '../see/sockets.ts';
 import { joinPairs } from '../session/connection.ts';
@@ -120,7 +119,11 @@ async function read(wish: Wish): Promise<Reading> {
   const details =
     wish.info || wish.memory || wish.output !== 'table' || keys.some((key) => DETAIL_KEYS.includes(key));
   const options = { ...asked(wish), owners, details };
-  return wish.netns === null ? readSockets(options) : await readNetns(wish.netns, options);
+  if (wish.netns === null) {
+    return readSockets(options);
+  }
+  const { readNetns } = await import('../see/netns.ts');
+  return readNetns(wish.netns, options);
 }
 
 async function output(wish: Wish, sockets: readonly Socket[]): Promise<void> {
