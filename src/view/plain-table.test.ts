@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Socket } from '../session/socket.ts';
-import { plainTable } from './plain-table.ts';
+import { growingTable, plainTable } from './plain-table.ts';
 import { csvHeading, csvLine } from './records.ts';
 import { ownersText, socketRows } from './socket-rows.ts';
 
@@ -86,6 +86,23 @@ describe('the plain table', () => {
     const text = lines(many);
     expect(text.length).toBe(6002);
     expect(text[1]!.indexOf('10.0.0.1')).toBe(text[6001]!.indexOf('[10.0.0.1'));
+  });
+});
+
+describe('a growing table', () => {
+  it('says in the end what the plain one says, however its rows arrived', () => {
+    fc.assert(
+      fc.property(fc.array(anySocket, { maxLength: 40 }), fc.nat(40), (sockets, cut) => {
+        const options = { header: true, owner: null, paintState: (state: string) => state };
+        const seen: Socket[] = sockets.slice(0, cut);
+        const growing = growingTable(socketRows(seen), options);
+        growing.grow();
+        seen.push(...sockets.slice(cut));
+        growing.grow();
+        const text = Buffer.concat(growing.finish()).toString();
+        expect(text).toBe(Buffer.concat(plainTable(socketRows(sockets), options)).toString());
+      }),
+    );
   });
 });
 

@@ -74,7 +74,13 @@ function freshSheet(options: TableOptions, widths: Widths): Sheet {
 }
 
 const NARROW: Widths = { protocol: 5, state: 5, local: 5, peer: 4, queues: 6 };
-const USUAL: Widths = { ...NARROW, state: LONGEST_COMMON_STATE, local: IPV4_WIDTH, peer: IPV4_WIDTH };
+const USUAL: Widths = {
+  ...NARROW,
+  state: LONGEST_COMMON_STATE,
+  local: IPV4_WIDTH,
+  peer: IPV4_WIDTH,
+  queues: 'accept 4096/4096'.length,
+};
 
 /** The table as pages of bytes, to be written one after the other. */
 export function plainTable(source: RowSource, options: TableOptions): Uint8Array[] {

@@ -12,10 +12,11 @@ export function socketRows(sockets: readonly Socket[]): RowSource {
       next = 0;
     },
     next(cells) {
-      socket = sockets[next++];
+      socket = sockets[next];
       if (socket === undefined) {
         return false;
       }
+      next++;
       cells.protocol = protocolWord(socket);
       cells.state = TCP_STATES.indexOf(socket.state);
       cells.listening = socket.accept !== undefined;
