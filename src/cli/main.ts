@@ -37,7 +37,11 @@ async function program(argv: readonly string[]): Promise<Command> {
   const typed = argv.find((word) => !word.startsWith('-'));
   const named = typed === 'help' ? argv[argv.indexOf('help') + 1] : typed;
   for (const { name, summary, load } of commands) {
-    const command = root.command(name).summary(summary).description(summary);
+    const command = root
+      .command(name)
+      .summary(summary)
+      .description(summary)
+      .showHelpAfterError(`(sockscope ${name} --help lists the options)`);
     if (name === named) {
       (await load()).define(command);
     }
@@ -49,7 +53,7 @@ async function program(argv: readonly string[]): Promise<Command> {
     }
     await (await import('./overview.ts')).overview();
   });
-  root.allowExcessArguments();
+  root.allowExcessArguments().helpCommand('help [command]', 'the help of a command');
   return root;
 }
 
