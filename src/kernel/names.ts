@@ -96,46 +96,35 @@ function subdirectories(path: string): string[] {
   }
 }
 
-let services: { byName: Map<string, number>; byPort: Map<string, string> } | null = null;
+let services: Map<string, number> | null = null;
 
-function readServices() {
-  const byName = new Map<string, number>();
-  const byPort = new Map<string, string>();
+function readServices(): Map<string, number> {
+  const ports = new Map<string, number>();
   let text = '';
   try {
     text = readFileSync('/etc/services', 'utf8');
   } catch {
-    return { byName, byPort }; // a minimal system has none: ports stay numbers
+    return ports; // a minimal system has none: ports stay numbers
   }
   for (const line of text.split('\n')) {
-    const match = /^(\S+)\s+(\d+)\/(\w+)([^#]*)/.exec(line);
-    if (match === null || match[1]!.startsWith('#')) {
+    const match = /^([^#\s]\S*)\s+(\d+)\/(\w+)([^#]*)/.exec(line);
+    if (match === null) {
       continue;
     }
-    const port = Number(match[2]);
     for (const name of [match[1]!, ...match[4]!.trim().split(/\s+/)]) {
-      if (name !== '' && !byName.has(`${name}/${match[3]}`)) {
-        byName.set(`${name}/${match[3]}`, port);
+      if (name !== '' && !ports.has(`${name}/${match[3]}`)) {
+        ports.set(`${name}/${match[3]}`, Number(match[2]));
       }
     }
-    if (!byPort.has(`${port}/${match[3]}`)) {
-      byPort.set(`${port}/${match[3]}`, match[1]!);
-    }
   }
-  return { byName, byPort };
+  return ports;
 }
 
 export function servicePort(name: string, protocol?: string): number | undefined {
   services ??= readServices();
-  const { byName } = services;
   return protocol === undefined
-    ? (byName.get(`${name}/tcp`) ?? byName.get(`${name}/udp`))
-    : byName.get(`${name}/${protocol}`);
-}
-
-export function serviceName(port: number, protocol: string): string | undefined {
-  services ??= readServices();
-  return services.byPort.get(`${port}/${protocol}`);
+    ? (services.get(`${name}/tcp`) ?? services.get(`${name}/udp`))
+    : services.get(`${name}/${protocol}`);
 }
 
 /** The network namespace of this process, as the inode that /proc shows; 0 when /proc is not mounted. */

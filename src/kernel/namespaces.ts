@@ -113,28 +113,6 @@ export function parseTarget(text: string): NamespaceTarget {
   return inode === null ? { name: text } : { inode: Number(inode[1]) };
 }
 
-/** The path that opens a namespace, or null when there is none. */
-export function namespacePath(target: NamespaceTarget): string | null {
-  if ('pid' in target) {
-    return `/proc/${target.pid}/ns/net`;
-  }
-  const found = listNamespaces().namespaces.find((namespace) =>
-    'name' in target ? namespace.names.includes(target.name) : namespace.inode === target.inode,
-  );
-  return found?.path ?? null;
-}
-
-/** Folder with the counters (netstat, snmp…) of a namespace, or null when no visible process lives in it: then use `inNamespace`. */
-export function procNetPath(target: NamespaceTarget): string | null {
-  if ('pid' in target) {
-    return `/proc/${target.pid}/net`;
-  }
-  const pid = listNamespaces().namespaces.find((namespace) =>
-    'name' in target ? namespace.names.includes(target.name) : namespace.inode === target.inode,
-  )?.pids[0];
-  return pid === undefined ? null : `/proc/${pid}/net`;
-}
-
 export type Errand =
   /** Make a socket there; the answer is its descriptor. It stays in that namespace whoever uses it. */
   | { do: 'socket'; family: number; type: number; protocol: number }

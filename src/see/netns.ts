@@ -3,13 +3,21 @@ import { SockscopeError } from '../errors.ts';
 import { errnoMeaning, errnoName } from '../kernel/errno.ts';
 import { close } from '../kernel/libc.ts';
 import { isRoot } from '../kernel/names.ts';
-import { listNamespaces, type Namespace, netlinkSocketsIn } from '../kernel/namespaces.ts';
+import {
+  cannotEnter,
+  listNamespaces,
+  type Namespace,
+  type NamespaceTarget,
+  netlinkSocketsIn,
+  parseTarget,
+} from '../kernel/namespaces.ts';
 import { type Reading, type ReadOptions, readSockets } from './sockets.ts';
 
 /** `all`, the name of a file in /run/netns, a pid, or an inode. */
 export async function readNetns(which: string, options: ReadOptions): Promise<Reading> {
   const { namespaces, hidden } = listNamespaces();
-  const chosen = which === 'all' ? namespaces : namespaces.filter((namespace) => isNamed(namespace, which));
+  const chosen =
+    which === 'all' ? namespaces : namespaces.filter((namespace) => isNamed(namespace, parseTarget(which)));
   if (chosen.length === 0) {
     const names = namespaces.flatMap((namespace) => namespace.names);
     throw new SockscopeError(
@@ -23,6 +31,9 @@ export async function readNetns(which: string, options: ReadOptions): Promise<Re
   }
   const foreign = chosen.filter((namespace) => !namespace.ours);
   const sockets = foreign.length === 0 ? [] : await netlinkSocketsIn(foreign.map(({ path }) => path));
+  if (which !== 'all' && (sockets[0] ?? 0) < 0) {
+    throw cannotEnter(foreign[0]!.path, sockets[0]!);
+  }
   const readings = chosen.map((namespace) =>
     namespace.ours
       ? readSockets({ ...options, netns: namespace.inode })
@@ -37,12 +48,11 @@ export async function readNetns(which: string, options: ReadOptions): Promise<Re
   return { sockets: readings.flatMap((reading) => reading.sockets), notes };
 }
 
-function isNamed(namespace: Namespace, which: string): boolean {
-  return (
-    namespace.names.includes(which) ||
-    namespace.pids.includes(Number(which)) ||
-    String(namespace.inode) === which
-  );
+function isNamed(namespace: Namespace, target: NamespaceTarget): boolean {
+  if ('pid' in target) {
+    return namespace.pids.includes(target.pid);
+  }
+  return 'name' in target ? namespace.names.includes(target.name) : namespace.inode === target.inode;
 }
 
 function readForeign(namespace: Namespace, netlink: number, options: ReadOptions): Reading {

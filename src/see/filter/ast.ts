@@ -25,27 +25,6 @@ export type Filter =
   | { kind: 'or'; of: readonly Filter[] }
   | { kind: 'not'; of: Filter };
 
-/**
- * Who can decide it. `kernel`: an inet_diag bytecode operation exists. `request`: a field of the dump request selects it.
- * `us`: only the finished row tells.
- */
-export const DECIDED_BY: Record<Predicate['kind'], 'kernel' | 'request' | 'us'> = {
-  everything: 'kernel',
-  state: 'request',
-  host: 'kernel',
-  port: 'kernel',
-  family: 'kernel',
-  device: 'kernel',
-  mark: 'kernel',
-  cgroup: 'kernel',
-  autobound: 'us', // the kernel knows only half of what ss calls autobound: see kernel.ts
-  protocol: 'request',
-  path: 'us',
-  program: 'us',
-  pid: 'us',
-  user: 'us',
-};
-
 export const EVERYTHING: Filter = { kind: 'everything' };
 
 /** Both; null is "no filter". */
