@@ -1,12 +1,12 @@
 /** The vocabulary: every observation is one of these, and every feature is a fold over them. */
+
+import type { PacketNote } from '../wire/notes.ts';
+import type { Value, Values } from '../wire/value.ts';
 import type { ConnectionId, Side } from './connection.ts';
 import type { SocketState, TcpInfo, Timer } from './socket.ts';
 
-/** What a system call's argument or a message's field may hold. */
-export type Value = null | boolean | number | bigint | string | readonly Value[] | Values;
-export interface Values {
-  readonly [name: string]: Value;
-}
+export { PACKET_NOTES, type PacketNote } from '../wire/notes.ts';
+export type { Value, Values } from '../wire/value.ts';
 
 /** The first line of a session: the wall-clock moment at which `at` is 0. */
 export interface SessionHeader {
@@ -82,26 +82,6 @@ export interface Info extends ByHost, OnConnection {
 
 export const TCP_FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR', 'AE'] as const;
 export type TcpFlag = (typeof TCP_FLAGS)[number];
-
-export const PACKET_NOTES = [
-  'retransmission',
-  'fast-retransmission',
-  'spurious-retransmission',
-  'out-of-order',
-  'dup-ack',
-  'gap-before',
-  'acks-unseen',
-  'zero-window',
-  'window-probe',
-  'window-full',
-  'window-update',
-  'keep-alive',
-  'keep-alive-ack',
-  'tuple-reused',
-  'bad-checksum',
-  'malformed',
-] as const;
-export type PacketNote = (typeof PACKET_NOTES)[number];
 
 export interface Packet extends ByHost {
   readonly type: 'packet';

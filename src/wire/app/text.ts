@@ -1,0 +1,53 @@
+/** Bytes as text, for what people read. Short runs are made by hand: a TextDecoder costs more than the text. */
+
+const utf8 = new TextDecoder('utf-8');
+const SHORT = 24;
+
+/** Each byte is one character (ISO 8859-1). */
+export function latin1(bytes: Uint8Array, from: number, to: number): string {
+  let text = '';
+  for (let i = from; i < to; i++) {
+    text += String.fromCharCode(bytes[i]!);
+  }
+  return text;
+}
+
+/** UTF-8; what is not valid becomes U+FFFD. */
+export function text(bytes: Uint8Array, from: number, to: number): string {
+  if (to - from <= SHORT) {
+    let ascii = '';
+    for (let i = from; i < to; i++) {
+      const byte = bytes[i]!;
+      if (byte > 127) {
+        return utf8.decode(bytes.subarray(from, to));
+      }
+      ascii += String.fromCharCode(byte);
+    }
+    return ascii;
+  }
+  return utf8.decode(bytes.subarray(from, to));
+}
+
+/** The position of `\n` in bytes[from, to), or -1. */
+export function lineEnd(bytes: Uint8Array, from: number, to: number): number {
+  const at = bytes.indexOf(10, from);
+  return at >= 0 && at < to ? at : -1;
+}
+
+/** True when bytes[at…] is `word` in ASCII. */
+export function startsWith(bytes: Uint8Array, from: number, to: number, word: string): boolean {
+  if (to - from < word.length) {
+    return false;
+  }
+  for (let i = 0; i < word.length; i++) {
+    if (bytes[from + i] !== word.charCodeAt(i)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** At most `limit` characters, with `…` where something was cut. */
+export function shortened(value: string, limit: number): string {
+  return value.length <= limit ? value : `${value.slice(0, limit - 1)}…`;
+}

@@ -1,0 +1,434 @@
+/**
+ * Two streams of bytes → messages. Picks the decoder, keeps what a decoder needs more of, passes bodies by, pairs replies
+ * with requests and times them. Knows nothing of TCP: a capture's reassembly and a proxy's buffers feed it alike.
+ */
+import { type Decoder, type Hint, MAX_NEED, type Message, type Side, type Step } from './app/decoder.ts';
+
+/** Requests that wait for their reply, per conversation. Beyond it the oldest is forgotten and counted. */
+export const MAX_OUTSTANDING = 4096;
+/** Before a decoder is certain it may see this many bytes of a side. */
+const ENOUGH_TO_RECOGNISE = 64;
+const CERTAIN = 0.8;
+
+/** A message and what surrounds it. The same object every time: read it before returning. */
+export interface Spoken {
+  side: Side;
+  decoder: Decoder;
+  message: Message;
+  /** When its last byte came, and its first. */
+  at: number;
+  began: number;
+  /** A reply's request: its name and when it was complete. Null for everything else. */
+  asked: Asked | null;
+}
+
+export interface Asked {
+  readonly name: string;
+  readonly at: number;
+  /** The first reply to it began then; -1 before. */
+  firstReply: number;
+}
+
+export interface Trouble {
+  readonly side: Side;
+  readonly at: number;
+  readonly decoder: Decoder;
+  readonly why: string;
+}
+
+export interface Listener {
+  message(spoken: Spoken, conversation: Conversation): void;
+  trouble(trouble: Trouble, conversation: Conversation): void;
+}
+
+export interface Start {
+  readonly transport: 'tcp' | 'udp';
+  readonly clientPort: number;
+  readonly serverPort: number;
+  readonly midStream: boolean;
+}
+
+interface Lane {
+  readonly side: Side;
+  /** Bytes kept until there are enough: pending[0, kept). */
+  pending: Uint8Array;
+  kept: number;
+  /** When the first byte not yet consumed came. */
+  began: number;
+  /** The decoder wants at least this many bytes before it is called again. */
+  wanted: number;
+  skipping: number;
+  /** Nothing more is decoded on this side until something recognises it. */
+  lost: boolean;
+  ended: boolean;
+}
+
+const NOTHING = new Uint8Array(0);
+
+function newLane(side: Side): Lane {
+  return { side, pending: NOTHING, kept: 0, began: 0, wanted: 0, skipping: 0, lost: false, ended: false };
+}
+
+export class Conversation {
+  readonly start: Start;
+  decoder: Decoder | null = null;
+  /** Requests forgotten because too many were open. */
+  forgotten = 0;
+  private readonly candidates: readonly Decoder[];
+  private readonly listener: Listener;
+  private readonly lanes: { client: Lane; server: Lane } = {
+    client: newLane('client'),
+    server: newLane('server'),
+  };
+  private state: unknown = null;
+  private readonly outstanding = new Map<number | string, Asked>();
+  private readonly spoken: Spoken;
+
+  constructor(start: Start, candidates: readonly Decoder[], listener: Listener, fixed?: Decoder) {
+    this.start = start;
+    this.candidates = candidates;
+    this.listener = listener;
+    this.spoken = {
+      side: 'client',
+      decoder: candidates[0]!,
+      message: null as unknown as Message,
+      at: 0,
+      began: 0,
+      asked: null,
+    };
+    if (fixed !== undefined) {
+      this.use(fixed, this.hint('client'), undefined);
+    }
+  }
+
+  /** Bytes in order. They are borrowed: what is needed later is copied. */
+  feed(side: Side, bytes: Uint8Array, from: number, to: number, at: number): void {
+    const lane = this.lanes[side];
+    let next = from;
+    if (lane.skipping > 0) {
+      const passed = Math.min(lane.skipping, to - next);
+      lane.skipping -= passed;
+      next += passed;
+      if (lane.skipping > 0) {
+        return;
+      }
+      // The decoder speaks now: the end of a body completes a message even when nothing follows.
+    } else if (next >= to) {
+      return;
+    }
+    if (lane.kept === 0) {
+      if (next === from) {
+        lane.began = at;
+      }
+      this.advance(lane, bytes, next, to, at);
+      return;
+    }
+    this.keep(lane, bytes, next, to);
+    if (lane.kept >= lane.wanted) {
+      this.advance(lane, lane.pending, 0, lane.kept, at);
+    }
+  }
+
+  /** `count` bytes of this side will never come. */
+  gap(side: Side, count: number, at: number): void {
+    const lane = this.lanes[side];
+    if (lane.skipping > count) {
+      lane.skipping -= count;
+      return;
+    }
+    if (this.decoder !== null) {
+      this.listener.trouble(
+        { side, at, decoder: this.decoder, why: `${count} bytes are missing from the capture` },
+        this,
+      );
+    }
+    lane.skipping = 0;
+    lane.kept = 0;
+    lane.wanted = 0;
+    lane.lost = true;
+  }
+
+  /** This side sends no more. */
+  end(side: Side, at: number): void {
+    const lane = this.lanes[side];
+    if (lane.ended) {
+      return;
+    }
+    lane.ended = true;
+    this.decide(lane, at, true);
+    if (this.decoder?.end !== undefined && !lane.lost) {
+      this.deliver(lane, this.decoder.end(side, this.state), at);
+    }
+    lane.kept = 0;
+    lane.pending = NOTHING;
+  }
+
+  /** UDP: each datagram is whole. */
+  datagram(side: Side, bytes: Uint8Array, from: number, to: number, at: number): void {
+    const lane = this.lanes[side];
+    lane.began = at;
+    if (this.decoder === null && !this.recognise(side, bytes, from, to, true)) {
+      return;
+    }
+    const decoder = this.decoder!;
+    const step = decoder[side](bytes, from, to, this.state);
+    switch (step.step) {
+      case 'ok':
+      case 'become':
+        this.deliver(lane, step.messages, at);
+        break;
+      case 'malformed':
+        this.listener.trouble({ side, at, decoder, why: step.why }, this);
+        break;
+      case 'need':
+      case 'skip':
+        this.listener.trouble({ side, at, decoder, why: 'the datagram ends early' }, this);
+    }
+  }
+
+  private advance(lane: Lane, bytes: Uint8Array, from: number, to: number, at: number): void {
+    let next = from;
+    if (lane.lost) {
+      // Where a message begins is anybody's guess; a segment's start that a decoder is certain of is the best one.
+      if (!this.resynchronise(lane.side, bytes, next, to)) {
+        lane.kept = 0;
+        return;
+      }
+      lane.lost = false;
+      lane.began = at;
+    }
+    if (this.decoder === null) {
+      const enough = to - next >= ENOUGH_TO_RECOGNISE || this.lanes[other(lane.side)].kept > 0;
+      if (!this.recognise(lane.side, bytes, next, to, enough)) {
+        lane.wanted = 0;
+        this.remain(lane, bytes, next, to);
+        return;
+      }
+      this.decide(this.lanes[other(lane.side)], at, false);
+    }
+    lane.wanted = 0;
+    for (;;) {
+      const decoder = this.decoder!;
+      const step: Step = decoder[lane.side](bytes, next, to, this.state);
+      if (step.step === 'ok') {
+        next += step.consumed;
+        this.deliver(lane, step.messages, at);
+        if (step.consumed > 0) {
+          lane.began = at;
+        }
+        if (next >= to || step.consumed === 0) {
+          break;
+        }
+      } else if (step.step === 'need') {
+        if (step.bytes > MAX_NEED) {
+          this.fail(lane, decoder, at, `a message of ${step.bytes} bytes is larger than what is kept`);
+          return;
+        }
+        lane.wanted = Math.max(step.bytes, to - next + 1);
+        break;
+      } else if (step.step === 'skip') {
+        const passed = Math.min(step.bytes, to - next);
+        next += passed;
+        lane.skipping = step.bytes - passed;
+        if (lane.skipping > 0 || step.bytes === 0) {
+          break;
+        }
+      } else if (step.step === 'malformed') {
+        this.fail(lane, decoder, at, step.why);
+        return;
+      } else {
+        next += step.consumed;
+        this.deliver(lane, step.messages, at);
+        this.become(step.decoder, step.given, lane, bytes, next, to, at);
+        return;
+      }
+    }
+    this.remain(lane, bytes, next, to);
+  }
+
+  /** Both directions go on with another decoder, and this side's rest is its first food. */
+  private become(
+    name: string | null,
+    given: unknown,
+    lane: Lane,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    at: number,
+  ): void {
+    this.outstanding.clear();
+    const decoder = name === null ? undefined : this.candidates.find((one) => one.name === name);
+    this.decoder = null;
+    this.state = null;
+    if (decoder !== undefined) {
+      this.use(decoder, this.hint(lane.side), given);
+    }
+    lane.wanted = 0;
+    lane.began = at;
+    const rest = bytes.slice(from, to);
+    lane.kept = 0;
+    const opposite = this.lanes[other(lane.side)];
+    opposite.wanted = 0;
+    opposite.skipping = 0;
+    if (rest.length > 0) {
+      this.feed(lane.side, rest, 0, rest.length, at);
+    }
+    if (this.decoder !== null && opposite.kept > 0) {
+      const waiting = opposite.pending.slice(0, opposite.kept);
+      opposite.kept = 0;
+      this.feed(opposite.side, waiting, 0, waiting.length, at);
+    }
+  }
+
+  private fail(lane: Lane, decoder: Decoder, at: number, why: string): void {
+    lane.kept = 0;
+    lane.wanted = 0;
+    lane.lost = true;
+    this.listener.trouble({ side: lane.side, at, decoder, why }, this);
+  }
+
+  /** Keeps bytes[next, to) for later; they may already lie in `pending`. */
+  private remain(lane: Lane, bytes: Uint8Array, next: number, to: number): void {
+    if (bytes === lane.pending) {
+      if (next > 0) {
+        lane.pending.copyWithin(0, next, to);
+      }
+      lane.kept = to - next;
+      if (lane.kept === 0 && lane.pending.length > 65536) {
+        lane.pending = NOTHING;
+      }
+    } else {
+      lane.kept = 0;
+      this.keep(lane, bytes, next, to);
+    }
+  }
+
+  private keep(lane: Lane, bytes: Uint8Array, from: number, to: number): void {
+    const total = lane.kept + to - from;
+    if (total > lane.pending.length) {
+      const larger = new Uint8Array(Math.max(total, 2 * lane.pending.length, 512));
+      larger.set(lane.pending.subarray(0, lane.kept));
+      lane.pending = larger;
+    }
+    for (let i = from, j = lane.kept; i < to; ) {
+      lane.pending[j++] = bytes[i++]!;
+    }
+    lane.kept = total;
+  }
+
+  private deliver(lane: Lane, messages: readonly Message[], at: number): void {
+    for (let i = 0; i < messages.length; i++) {
+      const message = messages[i]!;
+      const { spoken } = this;
+      spoken.asked = null;
+      if (message.pair !== undefined) {
+        if (message.kind === 'request') {
+          this.ask(message.pair, message.name, at);
+        } else if (message.kind === 'reply') {
+          spoken.asked = this.answer(message, lane.began);
+        }
+      }
+      spoken.side = lane.side;
+      spoken.decoder = this.decoder!;
+      spoken.message = message;
+      spoken.at = at;
+      spoken.began = lane.began;
+      this.listener.message(spoken, this);
+    }
+  }
+
+  private ask(pair: number | string, name: string, at: number): void {
+    if (this.outstanding.size >= MAX_OUTSTANDING) {
+      const oldest = this.outstanding.keys().next();
+      if (!oldest.done) {
+        this.outstanding.delete(oldest.value);
+        this.forgotten++;
+      }
+    }
+    this.outstanding.set(pair, { name, at, firstReply: -1 });
+  }
+
+  private answer(message: Message, began: number): Asked | null {
+    const asked = this.outstanding.get(message.pair!);
+    if (asked === undefined) {
+      return null;
+    }
+    if (asked.firstReply < 0) {
+      asked.firstReply = began;
+    }
+    if (message.more !== true) {
+      this.outstanding.delete(message.pair!);
+    }
+    return asked;
+  }
+
+  /** The side that waited for a decision goes on, when there is a decoder now or never will be a better moment. */
+  private decide(lane: Lane, at: number, last: boolean): void {
+    if (lane.kept === 0 || lane.lost) {
+      return;
+    }
+    if (this.decoder === null && (!last || !this.recognise(lane.side, lane.pending, 0, lane.kept, true))) {
+      return;
+    }
+    if (lane.kept >= lane.wanted) {
+      this.advance(lane, lane.pending, 0, lane.kept, at);
+    }
+  }
+
+  private recognise(side: Side, bytes: Uint8Array, from: number, to: number, enough: boolean): boolean {
+    const { decoder, score } = this.best(this.hint(side), bytes, from, to);
+    if (decoder === null || (score < CERTAIN && !enough)) {
+      return false;
+    }
+    this.use(decoder, this.hint(side), undefined);
+    return true;
+  }
+
+  private resynchronise(side: Side, bytes: Uint8Array, from: number, to: number): boolean {
+    const hint: Hint = { ...this.start, side, midStream: true };
+    if (this.decoder === null) {
+      return true;
+    }
+    if (this.decoder.recognises(hint, bytes, from, to) < CERTAIN) {
+      return false;
+    }
+    this.outstanding.clear();
+    this.state = this.decoder.begin(hint);
+    return true;
+  }
+
+  private best(
+    hint: Hint,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): { decoder: Decoder | null; score: number } {
+    let decoder: Decoder | null = null;
+    let score = 0;
+    for (const candidate of this.candidates) {
+      if (!candidate.transports.includes(hint.transport)) {
+        continue;
+      }
+      const found = candidate.recognises(hint, bytes, from, to);
+      if (found > score) {
+        decoder = candidate;
+        score = found;
+      }
+    }
+    return { decoder, score };
+  }
+
+  private use(decoder: Decoder, hint: Hint, given: unknown): void {
+    this.decoder = decoder;
+    this.state = decoder.begin(hint, given);
+  }
+
+  private hint(side: Side): Hint {
+    const { transport, clientPort, serverPort, midStream } = this.start;
+    return { transport, clientPort, serverPort, side, midStream };
+  }
+}
+
+function other(side: Side): Side {
+  return side === 'client' ? 'server' : 'client';
+}
