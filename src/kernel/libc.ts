@@ -80,6 +80,28 @@ export const poll = bind<[descriptors: Uint8Array, count: number, timeoutMs: num
 );
 export const clockGettime = bind<[clock: number, into: Uint8Array]>('int clock_gettime(int, void*)');
 
+const mmap = library?.func('void *mmap(void *, size_t, int, int, int, long)');
+const munmap = library?.func('int munmap(void *, size_t)');
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
+
+/** Memory shared with the kernel through `fd`, seen in place; or -errno. After `unmap` it must not be touched. */
+export function mapShared(fd: number, size: number): { memory: ArrayBuffer; unmap(): void } | number {
+  const address: unknown = mmap?.(null, size, PROT_READ_WRITE, MAP_SHARED, fd, 0);
+  if (address === undefined) {
+    return -38;
+  }
+  if (koffi.address(address) === MAP_FAILED) {
+    return -koffi.errno();
+  }
+  return { memory: koffi.view(address, size), unmap: () => munmap?.(address, size) };
+}
+
+export const eventfd = bind<[start: number, flags: number]>('int eventfd(uint, int)');
+export const read = bind<[fd: number, into: Uint8Array, length: number]>('long read(int, void*, size_t)');
+export const write = bind<[fd: number, bytes: Uint8Array, length: number]>('long write(int, void*, size_t)');
+
 const recvmmsgCall = library?.func('int recvmmsg(int, void*, uint, int, void*)');
 
 /** Receives several datagrams at once; the vector is an array of struct mmsghdr (see sockdiag-receive.ts). */

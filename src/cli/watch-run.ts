@@ -1,0 +1,102 @@
+/** The main thread of `watch`: it starts the thread that reads the ring and waits for it, for Ctrl-C, and for the end. */
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { SockscopeError } from '../errors.ts';
+import { several } from '../view/units.ts';
+import { createWaker, interfaceNames } from '../watch/live.ts';
+import { isTerminal, paint, print, warn } from './output.ts';
+import type { WatchFlags } from './watch.ts';
+import type { FromWorker, WatchOrder } from './watch-order.ts';
+import { wireFilter } from './wire-filter.ts';
+import type { WireWish } from './wire-options.ts';
+
+export function listInterfaces(): void {
+  print(`any\n${interfaceNames().join('\n')}\n`);
+}
+
+export async function runWatch(words: string, wish: WireWish, flags: WatchFlags): Promise<void> {
+  const filter = wireFilter(words, { linkType: 'network' }, 'capture');
+  const waker = createWaker();
+  const order: WatchOrder = {
+    wish: { ...wish, display: filter.kind === 'display' ? filter.text : '' },
+    captureWords: filter.kind === 'capture' ? filter.text : '',
+    interfaces: flags.interface ?? [],
+    write: flags.write ?? null,
+    // A recording is enough by itself; with a view asked for, both.
+    quietRecording: flags.write !== undefined && !asksForView(flags),
+    owners: flags.owners,
+    promiscuous: flags.promiscuous === true,
+    snapLength: flags.snaplen,
+    ringBytes: flags.buffer * 1024 * 1024,
+    blockTimeoutMs: Math.max(1, flags.blockTimeout),
+    wake: waker.fd,
+    colour: paint.bold('x') !== 'x',
+  };
+  if (flags.live === true) {
+    const { watchScreen } = await import('./watch-screen.ts');
+    return watchScreen(order, waker);
+  }
+  const worker = new Worker(join(__dirname, 'watch-worker.js'), { workerData: order });
+  await attend(worker, waker.wake, order);
+  waker.close();
+}
+
+function asksForView(flags: WatchFlags): boolean {
+  return (
+    flags.messages === true ||
+    flags.connections === true ||
+    flags.stats === true ||
+    flags.json === true ||
+    flags.fields !== undefined ||
+    flags.follow !== undefined ||
+    flags.verbose === true ||
+    flags.hex === true ||
+    flags.hexText === true ||
+    flags.ascii === true
+  );
+}
+
+function attend(worker: Worker, wake: () => void, order: WatchOrder): Promise<void> {
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) {
+      process.exit(signal === 'SIGINT' ? 130 : 143);
+    }
+    stopping = true;
+    wake();
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', stop);
+  return new Promise((resolve, reject) => {
+    worker.on('message', (message: FromWorker) => {
+      switch (message.type) {
+        case 'ready':
+          if (isTerminal() || order.write !== null) {
+            warn(paint.dim(`watching ${message.interfaces.join(', ')}; Ctrl-C ends it`));
+          }
+          break;
+        case 'note':
+          warn(paint.dim(message.text));
+          break;
+        case 'refused':
+          reject(new SockscopeError(message.code, message.text, message.hint, message.exit));
+          break;
+        case 'summary':
+          if (isTerminal() || order.write !== null || message.lost > 0) {
+            warn(summary(message, order));
+          }
+          break;
+      }
+    });
+    worker.once('error', reject);
+    worker.once('exit', () => resolve());
+  });
+}
+
+function summary(message: Extract<FromWorker, { type: 'summary' }>, { write }: WatchOrder): string {
+  const lost =
+    message.lost === 0
+      ? '0 lost'
+      : paint.red(`${several(message.lost, 'packet')} lost: a larger --buffer or a filter helps`);
+  const saved = write === null ? '' : `, written to ${write}`;
+  return `${several(message.packets, 'packet')}${saved}, ${lost}`;
+}

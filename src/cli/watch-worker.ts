@@ -1,0 +1,234 @@
+/** The thread of `watch` that reads the rings: everything from the frame to the line happens here, in place. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { ExitCode } from '../errors.ts';
+import { painter } from '../view/colour.ts';
+import { several } from '../view/units.ts';
+import type { WireContext, WireView } from '../view/wire/view.ts';
+import { wallClock } from '../view/wire/wall-clock.ts';
+import { type Frame, openLive } from '../watch/live.ts';
+import { flowOwners } from '../watch/owners.ts';
+import { createRecorder } from '../watch/recorder.ts';
+import { type Session, startSession } from '../watch/session.ts';
+import { decoders } from '../wire/app/decoders.ts';
+import { emptyOut } from '../wire/bytes-out.ts';
+import { compileFilter } from '../wire/filter.ts';
+import type { Flow } from '../wire/flows.ts';
+import { createLane, type Lane } from '../wire/lane.ts';
+import { printBytes } from './output.ts';
+import { version } from './version.ts';
+import type { FromWorker, WatchOrder } from './watch-order.ts';
+import { readDisplay } from './wire-options.ts';
+import { viewFor } from './wire-view.ts';
+import { type Target, writtenFile } from './written-file.ts';
+
+/** Often enough to say soon that packets were lost. */
+const TURN_MS = 500;
+
+function tell(message: FromWorker): void {
+  parentPort?.postMessage(message);
+}
+
+function run(order: WatchOrder): void {
+  const session = startSession();
+  const live = openLive(
+    {
+      interfaces: order.interfaces,
+      ringBytes: order.ringBytes,
+      blockTimeoutMs: order.blockTimeoutMs,
+      promiscuous: order.promiscuous,
+      program: (linkType) => programFor(order, linkType),
+    },
+    order.wake,
+  );
+  const target: Target | null = order.write === null ? null : writtenFile(order.write);
+  try {
+    const watching = watchingOf(order, session, live.links, target);
+    tell({ type: 'ready', interfaces: live.links.map(({ name }) => name) });
+    let packets = 0;
+    let lost = 0;
+    const count = (): void => {
+      const counts = live.counts();
+      packets += counts.packets;
+      if (counts.drops > 0) {
+        lost += counts.drops;
+        watching.lost(counts.drops);
+        tell({ type: 'note', text: `${several(counts.drops, 'packet')} lost: the ring was full` });
+      }
+    };
+    let nextCount = session.clock.now() + TURN_MS * 1e6;
+    for (let going = true; going && !watching.done(); ) {
+      going = live.read(TURN_MS, watching.frame);
+      watching.flush();
+      if (session.clock.now() >= nextCount) {
+        count();
+        nextCount = session.clock.now() + TURN_MS * 1e6;
+        for (const text of live.troubles()) {
+          tell({ type: 'note', text });
+        }
+      }
+    }
+    count();
+    watching.finish(packets, lost);
+    tell({ type: 'summary', packets, lost });
+  } finally {
+    live.close();
+    target?.close();
+  }
+}
+
+function programFor(order: WatchOrder, linkType: number | 'network'): Uint8Array {
+  const compiled = compileFilter(order.captureWords, { linkType, snapLength: order.snapLength });
+  if (!('program' in compiled)) {
+    throw Object.assign(new Error(compiled.message), { hint: compiled.hint, exit: 2 });
+  }
+  return compiled.program;
+}
+
+interface Watching {
+  readonly frame: (frame: Frame, link: number) => void;
+  flush(): void;
+  lost(count: number): void;
+  done(): boolean;
+  finish(packets: number, lost: number): void;
+}
+
+function watchingOf(
+  order: WatchOrder,
+  session: Session,
+  links: readonly { readonly name: string; readonly linkType: number; readonly cooked: boolean }[],
+  target: Target | null,
+): Watching {
+  const { wish } = order;
+  const out = emptyOut(1 << 18);
+  const owners = order.owners ? flowOwners(() => session.clock.now() / 1e6) : null;
+  let device = '';
+  const context: WireContext = {
+    out,
+    paint: painter(order.colour),
+    clock: wallClock(session.seconds, session.nanoseconds),
+    filter: readDisplay(wish.display),
+    reveal: wish.reveal,
+    owner: (flow, end) => owners?.of(flow, end) ?? null,
+    device: () => (links.length > 1 ? device : ''),
+    limit: wish.limit,
+  };
+  const view: WireView = order.quietRecording
+    ? silent(wish.limit)
+    : viewFor(wish, context, {
+        iso: session.clock.startedAt.iso,
+        ns: session.clock.startedAt.ns,
+        uncertaintyNs: session.clock.uncertaintyNs,
+        netns: session.netns,
+      });
+  const lane: Lane = createLane(view, {
+    decoders,
+    messages: !order.quietRecording && wish.what !== 'follow' && wish.what !== 'connections',
+    checksums: wish.verbose || wish.json,
+  });
+  const recorder =
+    target === null
+      ? null
+      : createRecorder({
+          version,
+          links,
+          snapLength: order.snapLength,
+          filter: order.captureWords,
+          write: target.write,
+        });
+  const named = new WeakSet<Flow>();
+
+  function comments(): string[] | undefined {
+    const { flow } = lane;
+    if (flow === null || owners === null || named.has(flow)) {
+      return undefined;
+    }
+    named.add(flow);
+    const texts = ([flow.clientEnd, (1 - flow.clientEnd) as 0 | 1] as const).flatMap((end) => {
+      const owner = owners.of(flow, end);
+      const side = end === flow.clientEnd ? 'client' : 'server';
+      return owner === null ? [] : [`${side} ${flow.ends[end].text} is ${owner.program} pid ${owner.pid}`];
+    });
+    return texts.length === 0 ? undefined : texts;
+  }
+
+  return {
+    frame(frame, link) {
+      if (view.done) {
+        return;
+      }
+      const at = session.clock.fromTimespec(frame.seconds, frame.nanoseconds);
+      const { cooked, linkType, name } = links[link]!;
+      device = name;
+      if (cooked) {
+        lane.network(frame.bytes, frame.from, frame.to, frame.wireLength, at, frame.protocol);
+      } else {
+        lane.frame(frame.bytes, frame.from, frame.to, frame.wireLength, at, linkType);
+      }
+      recorder?.packet(frame, link, comments());
+    },
+    flush() {
+      if (out.length > 0) {
+        printBytes(out.bytes.subarray(0, out.length));
+        out.length = 0;
+      }
+      recorder?.flush();
+    },
+    lost(count) {
+      const at = session.clock.now();
+      recorder?.event(
+        { type: 'lost', at, source: 'ring', count, why: 'the ring was full' },
+        session.seconds + Math.floor((session.nanoseconds + at) / 1e9),
+        (session.nanoseconds + at) % 1e9,
+        `${count} packets lost: the ring was full`,
+      );
+    },
+    done: () => view.done,
+    finish(packets, lost) {
+      lane.finish();
+      view.finish(lane);
+      this.flush();
+      const at = session.clock.now() + session.nanoseconds;
+      recorder?.finish(session.seconds + Math.floor(at / 1e9), at % 1e9, { packets, drops: lost });
+      owners?.close();
+    },
+  };
+}
+
+/** Nothing is shown: the recording is all that is wanted. */
+function silent(limit: number | null): WireView {
+  let packets = 0;
+  return {
+    get done() {
+      return limit !== null && packets >= limit;
+    },
+    packet() {
+      packets++;
+    },
+    message() {},
+    trouble() {},
+    closed() {},
+    finish() {},
+  };
+}
+
+interface Told extends Error {
+  code?: string;
+  hint?: string;
+  exit?: ExitCode;
+}
+
+try {
+  run(workerData as WatchOrder);
+} catch (error) {
+  const told = error as Told;
+  if (told.hint === undefined) {
+    throw error;
+  }
+  tell({
+    type: 'refused',
+    code: told.code ?? 'WATCH',
+    text: told.message,
+    hint: told.hint,
+    exit: told.exit ?? 3,
+  });
+}

@@ -1,0 +1,74 @@
+/** Who holds the ends of a connection that packets were seen of, on this machine. Asked once per connection. */
+import { scanOwners } from '../kernel/owners.ts';
+import { closeSockDiag, openSockDiag } from '../kernel/sockdiag.ts';
+import { lookupSocket } from '../kernel/socket-lookup.ts';
+import type { Owner } from '../wire/display/subject.ts';
+import type { Flow } from '../wire/flows.ts';
+
+/** Reading every program's descriptors takes milliseconds: it may take this share of the time. */
+const SHARE = 0.05;
+const KNOWN_INODES = 65_536;
+
+export interface FlowOwners {
+  of(flow: Flow, end: 0 | 1): Owner | null;
+  close(): void;
+}
+
+export function flowOwners(now: () => number): FlowOwners {
+  const diag = openSockDiag();
+  const known = new Map<number, Owner | null>();
+  const asked = new WeakMap<Flow, [Owner | null | undefined, Owner | null | undefined]>();
+  let nextScan = Number.NEGATIVE_INFINITY;
+
+  function scan(): void {
+    const began = now();
+    if (began < nextScan) {
+      return;
+    }
+    if (known.size > KNOWN_INODES) {
+      known.clear();
+    }
+    const owners = scanOwners();
+    for (const inode of wanted) {
+      const [first] = owners.ownersOf(inode);
+      known.set(inode, first === undefined ? null : { pid: first.pid, program: first.name });
+    }
+    wanted.clear();
+    const took = now() - began;
+    nextScan = began + took + took / SHARE;
+  }
+  const wanted = new Set<number>();
+
+  function look(flow: Flow, end: 0 | 1): Owner | null {
+    const local = flow.ends[end];
+    const peer = flow.ends[(1 - end) as 0 | 1];
+    const socket = lookupSocket(diag, flow.protocol === 6 ? 6 : 17, local.bytes, local.port, peer.bytes, peer.port);
+    if (socket === null || socket.inode === 0) {
+      return null;
+    }
+    const before = known.get(socket.inode);
+    if (before !== undefined) {
+      return before;
+    }
+    wanted.add(socket.inode);
+    scan();
+    return known.get(socket.inode) ?? null;
+  }
+
+  return {
+    of(flow, end) {
+      let ends = asked.get(flow);
+      if (ends === undefined) {
+        ends = [undefined, undefined];
+        asked.set(flow, ends);
+      }
+      ends[end] ??= diag < 0 ? null : look(flow, end);
+      return ends[end];
+    },
+    close() {
+      if (diag >= 0) {
+        closeSockDiag(diag);
+      }
+    },
+  };
+}

@@ -1,0 +1,134 @@
+/** One conversation and its two ends. End 0 sent the first packet seen. */
+import type { FlowList } from './flows.ts';
+import type { Headers } from './headers.ts';
+import { ipv4Text, ipv6Text } from './net/address.ts';
+import { NOTE, PACKET_NOTES, type PacketNote } from './notes.ts';
+import type { Half } from './stream-half.ts';
+
+/** How the client was told from the server: its SYN, the other's SYN-ACK, or ports and who spoke first. */
+export type KnownBy = 'syn' | 'syn-ack' | 'guessed';
+
+const SYN = 2;
+const ACK = 16;
+
+/** Where Linux takes its ephemeral ports from (ip_local_port_range); services of a developer's machine lie below. */
+const FIRST_EPHEMERAL = 32_768;
+/** Services that live up there all the same: gRPC's customary port, STOMP, OpenWire. */
+const KNOWN_HIGH: readonly number[] = [50_051, 61_613, 61_616];
+
+export class FlowEnd {
+  readonly bytes: Uint8Array;
+  readonly port: number;
+  packets = 0;
+  /** Bytes of payload that were new to the conversation. */
+  payload = 0;
+  /** Bytes that had been seen before. */
+  repeated = 0;
+  /** When its first and last packet came; the flow's beginning while there was none. */
+  first: number;
+  last: number;
+  /** How often each note was made, by its bit's number. Absent until there is one. */
+  private counts: Uint32Array | null = null;
+  private addressText: string | null = null;
+
+  constructor(bytes: Uint8Array, port: number, at: number) {
+    this.bytes = bytes;
+    this.port = port;
+    this.first = at;
+    this.last = at;
+  }
+
+  get address(): string {
+    this.addressText ??= this.bytes.length === 4 ? ipv4Text(this.bytes, 0) : ipv6Text(this.bytes, 0);
+    return this.addressText;
+  }
+
+  get text(): string {
+    return this.bytes.length === 4 ? `${this.address}:${this.port}` : `[${this.address}]:${this.port}`;
+  }
+
+  noteCount(name: PacketNote): number {
+    return this.counts?.[31 - Math.clz32(NOTE[name])] ?? 0;
+  }
+
+  count(notes: number): void {
+    this.counts ??= new Uint32Array(PACKET_NOTES.length);
+    for (let rest = notes; rest !== 0; rest &= rest - 1) {
+      this.counts[31 - Math.clz32(rest & -rest)]!++;
+    }
+  }
+}
+
+export class Flow {
+  /** Running numbers from 0: over all flows, and per protocol as tshark's tcp.stream and udp.stream. */
+  readonly id: number;
+  readonly stream: number;
+  readonly protocol: number;
+  readonly net: number;
+  readonly ends: readonly [FlowEnd, FlowEnd];
+  readonly clientEnd: 0 | 1;
+  readonly knownBy: KnownBy;
+  /** TCP: the beginning was not seen. */
+  readonly midStream: boolean;
+  /** All notes made on its packets. */
+  notes = 0;
+  /** Who sent the first FIN and the first RST that counts; -1 nobody. */
+  finBy: 0 | 1 | -1 = -1;
+  resetBy: 0 | 1 | -1 = -1;
+  state: 'open' | 'half-closed' | 'closed' = 'open';
+  /** From the last SYN to the first ACK after it, where the capture was made: a whole round trip; -1 unknown. */
+  handshakeNs = -1;
+  /** When the last SYN was sent, if one was. */
+  synSeen = false;
+  synAt = 0;
+  /** Whatever the reader of the flow keeps with it. */
+  attached: unknown = null;
+  /** TCP: what is known of each direction. Null for UDP. */
+  halves: readonly [Half, Half] | null = null;
+  /** The place in the table, and in one of its lists. */
+  entry: number;
+  list: FlowList | null = null;
+  older: Flow | null = null;
+  newer: Flow | null = null;
+
+  constructor(id: number, stream: number, entry: number, h: Headers) {
+    const length = h.net === 4 ? 4 : 16;
+    this.id = id;
+    this.stream = stream;
+    this.entry = entry;
+    this.protocol = h.protocol;
+    this.net = h.net;
+    this.ends = [
+      new FlowEnd(h.bytes.slice(h.sourceAt, h.sourceAt + length), h.sourcePort, h.at),
+      new FlowEnd(h.bytes.slice(h.destinationAt, h.destinationAt + length), h.destinationPort, h.at),
+    ];
+    const syn = h.protocol === 6 && (h.flags & SYN) !== 0;
+    this.midStream = h.protocol === 6 && !syn;
+    this.knownBy = !syn ? 'guessed' : (h.flags & ACK) === 0 ? 'syn' : 'syn-ack';
+    this.clientEnd =
+      this.knownBy === 'syn' ? 0 : this.knownBy === 'syn-ack' ? 1 : guess(h.sourcePort, h.destinationPort);
+  }
+
+  /** When either end was last heard. */
+  get last(): number {
+    return Math.max(this.ends[0].last, this.ends[1].last);
+  }
+
+  noteCount(name: PacketNote): number {
+    return this.ends[0].noteCount(name) + this.ends[1].noteCount(name);
+  }
+}
+
+/** The end with the port a service would have is the server; without a hint, who spoke first is the client. */
+function guess(firstPort: number, secondPort: number): 0 | 1 {
+  const first = serves(firstPort);
+  const second = serves(secondPort);
+  if (first !== second) {
+    return first ? 1 : 0;
+  }
+  return first && firstPort < secondPort ? 1 : 0;
+}
+
+function serves(port: number): boolean {
+  return port < FIRST_EPHEMERAL || KNOWN_HIGH.includes(port);
+}
