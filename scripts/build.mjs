@@ -28,7 +28,7 @@ import {
  * The program is CommonJS: Node opens ES modules one by one and asynchronously, which costs a start 20 ms
  * (docs/decisions/0006). The library is ESM, and so is the live screen, because ink waits at the top level of a module.
  */
-const program = { cli: 'src/cli/main.ts' };
+const program = { cli: 'src/cli/main.ts', 'watch-worker': 'src/cli/watch-worker.ts' };
 const modules = { index: 'src/index.ts', tui: 'src/tui/sockets.tsx' };
 
 /** koffi finds its binaries beside itself, so it stays a dependency. */
@@ -121,7 +121,7 @@ async function bundle(folder) {
       // Beside the entry, so that './tui.mjs' means the same file in all of them.
       chunkFileNames: 'cli-[name]-[hash].js',
       codeSplitting: { groups: chunkGroups },
-      banner: (chunk) => (chunk.isEntry ? '#!/usr/bin/env node' : ''),
+      banner: (chunk) => (chunk.name === 'cli' ? '#!/usr/bin/env node' : ''),
     }),
     bundleAs(modules, [], {
       dir: folder,
@@ -201,7 +201,7 @@ function licences(moduleIds) {
  */
 function install(from, to) {
   const wanted = filesBelow(from).map((path) => relative(from, path));
-  const isEntry = (path) => ['cli.js', 'index.mjs', 'tui.mjs'].includes(path);
+  const isEntry = (path) => ['cli.js', 'watch-worker.js', 'index.mjs', 'tui.mjs'].includes(path);
   const ordered = [...wanted.filter((path) => !isEntry(path)), ...wanted.filter(isEntry)];
   for (const path of ordered) {
     mkdirSync(dirname(join(to, path)), { recursive: true });

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { SockscopeError } from '../errors.ts';
 import type { Reader } from '../wire/pcapng.ts';
 
-const CHUNK = 4 * 1024 * 1024;
+const CHUNK = 1024 * 1024;
 
 /** A descriptor; `-` is standard input. */
 export function openCapture(path: string): number {

@@ -53,8 +53,12 @@ interface Lane {
   /** Bytes kept until there are enough: pending[0, kept). */
   pending: Uint8Array;
   kept: number;
-  /** When the first byte not yet consumed came. */
+  /** When the first byte came that belongs to no message yet. */
   began: number;
+  /** Nothing was consumed since the last message: the next byte begins one. */
+  fresh: boolean;
+  /** The decoder waits for what the other side says, not for more bytes. */
+  held: boolean;
   /** The decoder wants at least this many bytes before it is called again. */
   wanted: number;
   skipping: number;
@@ -66,7 +70,18 @@ interface Lane {
 const NOTHING = new Uint8Array(0);
 
 function newLane(side: Side): Lane {
-  return { side, pending: NOTHING, kept: 0, began: 0, wanted: 0, skipping: 0, lost: false, ended: false };
+  return {
+    side,
+    pending: NOTHING,
+    kept: 0,
+    began: 0,
+    fresh: true,
+    held: false,
+    wanted: 0,
+    skipping: 0,
+    lost: false,
+    ended: false,
+  };
 }
 
 export class Conversation {
@@ -117,15 +132,21 @@ export class Conversation {
       return;
     }
     if (lane.kept === 0) {
-      if (next === from) {
+      if (lane.fresh) {
         lane.began = at;
+        lane.fresh = false;
       }
       this.advance(lane, bytes, next, to, at);
-      return;
+    } else {
+      this.keep(lane, bytes, next, to);
+      if (lane.kept >= lane.wanted) {
+        this.advance(lane, lane.pending, 0, lane.kept, at);
+      }
     }
-    this.keep(lane, bytes, next, to);
-    if (lane.kept >= lane.wanted) {
-      this.advance(lane, lane.pending, 0, lane.kept, at);
+    const opposite = this.lanes[other(side)];
+    if (opposite.held && opposite.kept > 0) {
+      opposite.held = false;
+      this.advance(opposite, opposite.pending, 0, opposite.kept, at);
     }
   }
 
@@ -145,6 +166,7 @@ export class Conversation {
     lane.skipping = 0;
     lane.kept = 0;
     lane.wanted = 0;
+    lane.fresh = true;
     lane.lost = true;
   }
 
@@ -196,27 +218,37 @@ export class Conversation {
       }
       lane.lost = false;
       lane.began = at;
+      lane.fresh = false;
     }
     if (this.decoder === null) {
       const enough = to - next >= ENOUGH_TO_RECOGNISE || this.lanes[other(lane.side)].kept > 0;
       if (!this.recognise(lane.side, bytes, next, to, enough)) {
         lane.wanted = 0;
-        this.remain(lane, bytes, next, to);
+        if (enough) {
+          // Nobody's protocol: a later segment may be somebody's, but these bytes are not kept for it.
+          lane.kept = 0;
+        } else {
+          this.remain(lane, bytes, next, to);
+        }
         return;
       }
       this.decide(this.lanes[other(lane.side)], at, false);
     }
     lane.wanted = 0;
+    lane.held = false;
     for (;;) {
       const decoder = this.decoder!;
       const step: Step = decoder[lane.side](bytes, next, to, this.state);
       if (step.step === 'ok') {
         next += step.consumed;
         this.deliver(lane, step.messages, at);
-        if (step.consumed > 0) {
+        if (step.messages.length > 0) {
+          // What follows in the same bytes came with them.
           lane.began = at;
+          lane.fresh = next >= to;
         }
         if (next >= to || step.consumed === 0) {
+          lane.held = next < to;
           break;
         }
       } else if (step.step === 'need') {
@@ -264,7 +296,7 @@ export class Conversation {
       this.use(decoder, this.hint(lane.side), given);
     }
     lane.wanted = 0;
-    lane.began = at;
+    lane.fresh = true;
     const rest = bytes.slice(from, to);
     lane.kept = 0;
     const opposite = this.lanes[other(lane.side)];

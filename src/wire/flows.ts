@@ -154,14 +154,27 @@ export class FlowTable {
     return tcp.last <= udp.last ? tcp : udp;
   }
 
+  /** How many places a search looks at in the worst case: says whether the hash scatters. */
+  longestSearch(): number {
+    const { places, hashes } = this;
+    const mask = places.length - 1;
+    let longest = 0;
+    for (let place = 0; place < places.length; place++) {
+      if (places[place] !== 0) {
+        longest = Math.max(longest, ((place - hashes[places[place]! - 1]!) & mask) + 1);
+      }
+    }
+    return longest;
+  }
+
   private readKey(h: Headers): void {
     const { bytes, sourceAt, destinationAt } = h;
     const { words } = this;
     words[0] = (h.sourcePort << 16) | h.destinationPort;
     words[1] = (h.net << 8) | h.protocol;
     const count = h.net === 4 ? 1 : 4;
-    let source = this.seed ^ h.sourcePort;
-    let destination = this.seed ^ h.destinationPort;
+    let source = mix(this.seed, h.sourcePort);
+    let destination = mix(this.seed, h.destinationPort);
     for (let i = 0; i < count; i++) {
       const from = word(bytes, sourceAt + 4 * i);
       const to = word(bytes, destinationAt + 4 * i);
@@ -175,9 +188,7 @@ export class FlowTable {
       words[6 + i] = 0;
     }
     // The same for both directions: a sum does not know who came first.
-    let hash = (finish(source) + finish(destination)) ^ words[1];
-    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-    this.hash = hash ^ (hash >>> 13);
+    this.hash = scatter((scatter(source) + scatter(destination)) ^ words[1]);
   }
 
   /** 0: the packet goes the way of the entry's key; 1: the other way; -1: another flow. */
@@ -264,11 +275,13 @@ function word(bytes: Uint8Array, at: number): number {
 }
 
 function mix(hash: number, value: number): number {
-  const mixed = Math.imul(hash ^ value, 0x9e3779b1 | 0);
+  const mixed = Math.imul(hash ^ value, 0x9e3779b1);
   return mixed ^ (mixed >>> 15);
 }
 
-function finish(hash: number): number {
-  const mixed = Math.imul(hash, 0x85ebca6b | 0);
-  return mixed ^ (mixed >>> 13);
+/** Every bit of the input reaches every bit of the result: flows that follow each other must not lie side by side. */
+function scatter(value: number): number {
+  let mixed = Math.imul(value ^ (value >>> 16), 0x7feb352d);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b);
+  return mixed ^ (mixed >>> 16);
 }

@@ -36,6 +36,7 @@ export interface Headers {
   wireLength: number;
   /** Nanoseconds since the start of the session. */
   at: number;
+  /** LINK.raw is also what a frame has that was entered above its link header, or put together from fragments. */
   linkType: number;
   /** From SLL, SLL2 or a socket: 0 to us, 1 broadcast, 2 multicast, 3 to another host, 4 outgoing; -1 unknown. */
   direction: number;

@@ -1,19 +1,14 @@
 /** Options of pcapng blocks: code, length, value, padding to four bytes (draft-ietf-opsawg-pcapng section 3.5). */
-import { text } from './app/text.ts';
 import { END_OF_OPTIONS } from './pcapng-block-types.ts';
 
 /** More in one block is damage or malice, and each costs memory. */
 const MAX_OPTIONS = 65_536;
 
-/** The first byte of a byte order mark, which `text` would drop; here it is part of what was written. */
-const MARK = 0xef;
-const withMark = new TextDecoder('utf-8', { ignoreBOM: true });
+// A byte order mark is part of what was written; it is not dropped.
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export function utf8Text(bytes: Uint8Array, from: number, to: number): string {
-  if (from < to && bytes[from] === MARK) {
-    return withMark.decode(bytes.subarray(from, to));
-  }
-  return text(bytes, from, to);
+  return utf8.decode(bytes.subarray(from, to));
 }
 
 /** Names that some programs end with a zero byte, as C keeps them. */

@@ -51,7 +51,7 @@ function fields(file: string, names: string[], ...options: string[]): string[][]
 
 /** What tshark reads in a file's packets, in the words of a reader's packets. */
 function tsharkPackets(file: string): object[] {
-  const rows = fields(at(ours), ['frame.time_epoch', 'frame.len', 'frame.interface_id']);
+  const rows = fields(file, ['frame.time_epoch', 'frame.len', 'frame.interface_id']);
   const raw = JSON.parse(run('tshark', '-r', file, '-T', 'jsonraw').stdout) as {
     _source: { layers: { frame_raw: [string, ...number[]] } };
   }[];

@@ -265,12 +265,15 @@ export class Streams {
     }
     let offset = (seq - own.next) | 0;
     if (offset > FURTHEST || offset < -FURTHEST) {
-      const near = (seq - other.highestAck) | 0;
+      const near = (seq - other.lastAck) | 0;
       if (!other.acked || near > NEAR || near < -NEAR) {
         return OUT_OF_WINDOW;
       }
       holes.jump(own, seq, h.at);
       own.highest = (seq + length) | 0;
+      // So far away, what was ahead may now look as if it lay behind, and the other way round.
+      other.highestAck = other.lastAck;
+      other.edgeKnown = false;
       offset = 0;
     }
     if (offset === 0 && own.kept === null) {

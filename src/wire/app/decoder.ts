@@ -73,6 +73,8 @@ export interface Decoder<State = unknown> {
    * 0.5 plausible · 0.8 and above certain by the bytes themselves. May be called with one byte or none.
    */
   recognises(hint: Hint, bytes: Uint8Array, from: number, to: number): number;
+  /** protocol (as in its messages) → the names of their fields; `request.header.*` for any that begins so. Filters are checked against them. */
+  readonly speaks: Readonly<Record<string, readonly string[]>>;
   /** State for a new conversation, both directions. */
   begin(hint: Hint, given?: unknown): State;
   /** Bytes from the client: bytes[from, to), which starts where the last step left off. On UDP: one whole datagram. */

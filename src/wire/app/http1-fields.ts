@@ -41,6 +41,28 @@ export const httpSecrets: readonly string[] = [
   'trailer.set-cookie',
 ];
 
+export const httpFields: readonly string[] = [
+  'method',
+  'path',
+  'path.raw',
+  'host',
+  'version',
+  'status',
+  'reason',
+  'request.header.*',
+  'response.header.*',
+  'trailer.*',
+  'length',
+  'encoding',
+  'body',
+  'body.raw',
+  'body.bytes',
+  'event',
+  'data',
+  'id',
+  'warning',
+];
+
 /** Header values that are URLs, and so may hold what a path may hold. */
 const urls = new Set(['referer', 'location', 'content-location']);
 

@@ -2,12 +2,10 @@
  * The head of an HTTP/1 message, scanned once (RFC 9112). Only what decides how the message goes on is looked at here, and no
  * string is made: everything else waits until the fields are asked for.
  */
-import { latin1, startsWith } from './text.ts';
+import { blank, readStartLine, type StartLine } from './http1-start.ts';
 
 /** What a head may take. Servers allow 8 to 64 KiB. */
 export const MAX_HEAD = 65_536;
-/** What is longer is no method. */
-const MAX_METHOD_LENGTH = 32;
 
 /** Oddities that two programs in a row may read differently. Bits, in the order of `warningTexts`. */
 export const Warn = {
@@ -37,18 +35,12 @@ export const warningTexts: readonly string[] = [
 ];
 
 /** What a head says about its message. Positions count from the head's first byte. One per direction, used again and again. */
-export interface Head {
+export interface Head extends StartLine {
   /** How far the search for its end has come, and where the line under way begins. */
   seen: number;
   line: number;
   lines: number;
   startEnd: number;
-  /** The status of a reply; 0 in a request. Of a request: where the method and the target end. */
-  status: number;
-  methodEnd: number;
-  targetEnd: number;
-  /** HTTP/1.`minor`. */
-  minor: number;
   warnings: number;
   /** -1 without Content-Length. */
   length: number;
@@ -116,7 +108,7 @@ export function scanHead(head: Head, bytes: Uint8Array, from: number, to: number
     i++;
     if (head.lines++ === 0) {
       head.startEnd = end - from;
-      startLine(head, bytes, from, end);
+      head.why = readStartLine(head, bytes, from, end);
     } else if (end === line) {
       return i - from;
     } else {
@@ -149,60 +141,6 @@ export function unfolded(bytes: Uint8Array, from: number, to: number): Uint8Arra
     }
   }
   return flat;
-}
-
-function startLine(head: Head, bytes: Uint8Array, from: number, end: number): void {
-  if (startsWith(bytes, from, end, 'HTTP/')) {
-    statusLine(head, bytes, from, end);
-  } else {
-    requestLine(head, bytes, from, end);
-  }
-}
-
-/** RFC 9112 4. The reason may be missing, and its space too. */
-function statusLine(head: Head, bytes: Uint8Array, from: number, end: number): void {
-  head.minor = minorVersion(bytes, from, end);
-  const status = end - from < 12 ? -1 : decimal(bytes, from + 9, from + 12);
-  if (
-    head.minor < 0 ||
-    bytes[from + 8] !== 32 ||
-    status < 100 ||
-    (end - from > 12 && bytes[from + 12] !== 32)
-  ) {
-    head.why = 'not a status line';
-    return;
-  }
-  head.status = status;
-}
-
-/** RFC 9112 3. The version is looked for at the end: a target with spaces in it is wrong, and seen. */
-function requestLine(head: Head, bytes: Uint8Array, from: number, end: number): void {
-  let stop = end;
-  while (stop > from && blank(bytes[stop - 1]!)) {
-    stop--;
-  }
-  const version = stop - 8;
-  const method = tokenLength(bytes, from, end, MAX_METHOD_LENGTH);
-  head.minor = version > from + method + 2 ? minorVersion(bytes, version, stop) : -1;
-  if (method === 0 || bytes[from + method] !== 32 || head.minor < 0 || bytes[version - 1] !== 32) {
-    head.why = 'not a request line';
-    return;
-  }
-  head.methodEnd = method;
-  head.targetEnd = version - 1 - from;
-}
-
-/** -1 when it is not all digits. */
-function decimal(bytes: Uint8Array, from: number, to: number): number {
-  let value = 0;
-  for (let i = from; i < to; i++) {
-    const digit = bytes[i]! - 48;
-    if (digit < 0 || digit > 9) {
-      return -1;
-    }
-    value = value * 10 + digit;
-  }
-  return value;
 }
 
 const C = 99;
@@ -356,10 +294,6 @@ function isEventStream(bytes: Uint8Array, start: number, stop: number): boolean 
   );
 }
 
-function blank(byte: number): boolean {
-  return byte === 32 || byte === 9;
-}
-
 /** `word` is lower case; a header's name may be in any. */
 function same(bytes: Uint8Array, from: number, word: string): boolean {
   for (let i = 0; i < word.length; i++) {
@@ -369,73 +303,4 @@ function same(bytes: Uint8Array, from: number, word: string): boolean {
     }
   }
   return true;
-}
-
-/** The methods of RFC 9110 and 5789, WebDAV's, and a few that caches and UPnP use. Others are read as they are. */
-const methods = [
-  'GET',
-  'POST',
-  'PUT',
-  'DELETE',
-  'HEAD',
-  'OPTIONS',
-  'PATCH',
-  'CONNECT',
-  'TRACE',
-  'PROPFIND',
-  'PROPPATCH',
-  'MKCOL',
-  'COPY',
-  'MOVE',
-  'LOCK',
-  'UNLOCK',
-  'REPORT',
-  'SEARCH',
-  'QUERY',
-  'PURGE',
-  'SUBSCRIBE',
-  'UNSUBSCRIBE',
-  'NOTIFY',
-];
-
-/** The known method that stands before a space at `from`, or ''. */
-export function knownMethod(bytes: Uint8Array, from: number, to: number): string {
-  for (let i = 0; i < methods.length; i++) {
-    const method = methods[i]!;
-    if (bytes[from + method.length] === 32 && startsWith(bytes, from, to, method)) {
-      return method;
-    }
-  }
-  return '';
-}
-
-/** RFC 9110 5.6.2. A method is a token, and so is a header's name. */
-export function isToken(byte: number): boolean {
-  return (
-    (byte >= 97 && byte <= 122) ||
-    (byte >= 65 && byte <= 90) ||
-    (byte >= 48 && byte <= 57) ||
-    (byte > 32 && byte < 127 && "!#$%&'*+-.^_`|~".includes(String.fromCharCode(byte)))
-  );
-}
-
-/** The length of the token at `from`, at most `limit`. */
-export function tokenLength(bytes: Uint8Array, from: number, to: number, limit: number): number {
-  const stop = Math.min(to, from + limit);
-  let at = from;
-  while (at < stop && isToken(bytes[at]!)) {
-    at++;
-  }
-  return at - from;
-}
-
-/** The minor version when `HTTP/1.x` (RFC 9112 2.3) stands at `at`, or -1. */
-export function minorVersion(bytes: Uint8Array, at: number, to: number): number {
-  const digit = bytes[at + 7]!;
-  return startsWith(bytes, at, to, 'HTTP/1.') && at + 8 <= to && digit >= 48 && digit <= 57 ? digit - 48 : -1;
-}
-
-/** A method as a name for statistics. */
-export function methodName(bytes: Uint8Array, from: number, to: number): string {
-  return knownMethod(bytes, from, to + 1) || latin1(bytes, from, to);
 }

@@ -2,7 +2,8 @@
 import type { Values } from '../value.ts';
 import type { Message } from './decoder.ts';
 import { addContent, addHeaders, addPath, type Content, type Fields } from './http1-fields.ts';
-import { type Head, methodName, Warn, warningTexts } from './http1-head.ts';
+import { type Head, Warn, warningTexts } from './http1-head.ts';
+import { methodName } from './http1-start.ts';
 import { latin1, shortened, text } from './text.ts';
 
 const MAX_REASON = 128;

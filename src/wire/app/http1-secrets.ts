@@ -5,15 +5,20 @@ const telling =
   /pass(word|wd|phrase|code)|^pass$|pwd$|secret|token\]?$|api[-_]?key|access[-_]?key|private[-_]?key|credential|signature$|^sig$|^auth$/i;
 
 /** True for `password`, `access_token`, `X-Api-Key`. */
-export function isTelling(name: string): boolean {
+function isTelling(name: string): boolean {
   return telling.test(name);
 }
 
 /** `a=1&password=x`, as in queries and forms: the same text when nothing is secret. */
 export function maskedForm(form: string): string {
-  return form.replace(/([^&;=?#]+)=([^&;#]*)/g, (pair, name: string, value: string) =>
-    value !== '' && isTelling(decoded(name)) ? `${name}=${MASK}` : pair,
-  );
+  return form
+    .split(/([&;#])/)
+    .map((pair) => {
+      const equals = pair.indexOf('=');
+      const secret = equals > 0 && equals + 1 < pair.length && isTelling(decoded(pair.slice(0, equals)));
+      return secret ? `${pair.slice(0, equals)}=${MASK}` : pair;
+    })
+    .join('');
 }
 
 /** A URL or a path: its userinfo and its query, and its fragment, where OAuth puts tokens. */

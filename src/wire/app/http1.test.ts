@@ -20,7 +20,19 @@ function said(...turns: Turn[]): Said[] {
   const heard = hear(decoder, turns);
   expect(heard.troubles).toEqual([]);
   anySplitGivesTheSame(decoder, turns, {}, 5);
+  spoken(heard.said);
   return heard.said;
+}
+
+/** What a filter may ask for is all there is. */
+function spoken(all: Said[]): void {
+  const known = decoder.speaks.http!;
+  for (const name of all.flatMap((one) => Object.keys(one.fields))) {
+    expect(
+      known.some((one) => (one.endsWith('*') ? name.startsWith(one.slice(0, -1)) : name === one)),
+      name,
+    ).toBe(true);
+  }
 }
 
 function trouble(...turns: Turn[]): string {
@@ -526,6 +538,7 @@ describe('ways out of HTTP/1', () => {
       name,
       transports: ['tcp'],
       secrets: [],
+      speaks: {},
       recognises: (_, bytes, from) => (bytes[from] === 0x16 ? 1 : 0),
       begin: (_, what) => {
         given.push(what);

@@ -1,29 +1,9 @@
 /** HTTP/1.0 and 1.1 (RFC 9110, RFC 9112), with server-sent events, and the ways out of it: CONNECT, WebSocket, h2c. */
-import {
-  become,
-  decoderOf,
-  type Hint,
-  type Message,
-  malformed,
-  ok,
-  type Side,
-  type Step,
-  skip,
-} from './decoder.ts';
+import { become, decoderOf, type Message, malformed, ok, type Side, type Step, skip } from './decoder.ts';
 import { beginBody, type Lane, newLane, Phase, readBody, skippable } from './http1-body.ts';
 import { newEvents } from './http1-events.ts';
-import { type Content, httpSecrets, httpSummary } from './http1-fields.ts';
-import {
-  clearHead,
-  isToken,
-  knownMethod,
-  methodName,
-  minorVersion,
-  scanHead,
-  tokenLength,
-  unfolded,
-  Warn,
-} from './http1-head.ts';
+import { type Content, httpFields, httpSecrets, httpSummary } from './http1-fields.ts';
+import { clearHead, scanHead, unfolded, Warn } from './http1-head.ts';
 import {
   type Asked,
   askedFor,
@@ -34,6 +14,7 @@ import {
   statusName,
 } from './http1-message.ts';
 import { maskedUrl } from './http1-secrets.ts';
+import { isToken, methodName, recognises, tokenLength } from './http1-start.ts';
 import { switched } from './http1-upgrade.ts';
 import { startsWith } from './text.ts';
 
@@ -65,6 +46,7 @@ export const decoder = decoderOf<State>({
   transports: ['tcp'],
   secrets: httpSecrets,
   recognises,
+  speaks: { http: httpFields },
   begin: () => ({
     client: newLane(),
     server: newLane(),
@@ -87,29 +69,6 @@ export const decoder = decoderOf<State>({
   end,
   summary: (message, fields) => httpSummary(message.kind, fields),
 });
-
-function recognises(hint: Hint, bytes: Uint8Array, from: number, to: number): number {
-  let start = from;
-  while (start < to && start < from + 4 && (bytes[start] === 13 || bytes[start] === 10)) {
-    start++;
-  }
-  if (hint.side === 'server') {
-    if (to - start >= 8) {
-      return minorVersion(bytes, start, to) < 0 ? 0 : 0.95;
-    }
-    return to - start >= 4 && startsWith(bytes, start, to, 'HTTP') ? 0.5 : 0;
-  }
-  const method = tokenLength(bytes, start, to, 24);
-  if (method < 3 || start + method >= to || bytes[start + method] !== 32) {
-    return 0;
-  }
-  const line = bytes.indexOf(10, start);
-  if (line >= 0 && line < to) {
-    const end = bytes[line - 1] === 13 ? line - 1 : line;
-    return minorVersion(bytes, end - 8, end) < 0 || bytes[end - 9] !== 32 ? 0 : 0.95;
-  }
-  return knownMethod(bytes, start, to) !== '' && bytes[start + method + 1] === 47 ? 0.8 : 0.3;
-}
 
 /** True while the client's bytes wait for the answer to CONNECT or Upgrade. A client may also go on in HTTP/1. */
 function held(state: State, bytes: Uint8Array, from: number, to: number): boolean {

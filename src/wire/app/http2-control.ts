@@ -87,7 +87,7 @@ function settings(bytes: Uint8Array, from: number, length: number, flags: number
       other.maxFrame = Math.min(LARGEST_FRAME, Math.max(other.maxFrame, value));
     }
     if (at - from < 6 * MAX_SETTINGS) {
-      named[settingName(setting)] = value;
+      named[`settings.${settingName(setting)}`] = value;
     }
   }
   return settingsNotice((flags & ACK) !== 0, named, FRAME_HEAD + length);

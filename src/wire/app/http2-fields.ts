@@ -6,6 +6,30 @@ import { addContent, addHeader, addPath, type Fields } from './http1-fields.ts';
 import { type Half, headerOf, type Stream } from './http2-stream.ts';
 import { shortened } from './text.ts';
 
+const aboutNames = ['method', 'path', 'path.raw', 'host', 'version', 'stream', 'pushed', 'status', 'reset'];
+const contentNames = ['length', 'body', 'body.raw', 'body.bytes', 'encoding', 'trailer.*', 'warning'];
+const headerNames = ['request.header.*', 'response.header.*'];
+const countNames = ['messages', 'bytes', 'sizes', 'compressed'];
+
+/** The names below, by protocol. */
+export const spoken: Readonly<Record<string, readonly string[]>> = {
+  http: [
+    ...aboutNames,
+    'protocol',
+    ...headerNames,
+    ...contentNames,
+    ...['settings.*', 'ack', 'data', 'last_stream', 'error', 'debug'],
+  ],
+  grpc: [
+    ...aboutNames,
+    ...['service', 'status.name', 'message', 'http.status'],
+    ...headerNames,
+    ...countNames.map((name) => `request.${name}`),
+    ...countNames.map((name) => `response.${name}`),
+    ...contentNames,
+  ],
+};
+
 const MAX_HEADERS = 256;
 const MAX_NAME = 128;
 const MAX_VALUE = 8192;

@@ -149,7 +149,7 @@ function connectionLine(said: Message, fields: Values): string {
 }
 
 function setting([name, value]: [string, Value]): string {
-  return value === true ? name : `${name}=${shown(value)}`;
+  return value === true ? name : `${name.replace('settings.', '')}=${shown(value)}`;
 }
 
 function asked(said: Message, fields: Values): string {

@@ -14,6 +14,7 @@ import {
 import { httpSecrets } from './http1-fields.ts';
 import { headers, hugeHeaders, MAX_BLOCK } from './http2-block.ts';
 import { control } from './http2-control.ts';
+import { spoken } from './http2-fields.ts';
 import {
   CONTINUATION,
   DATA,
@@ -159,7 +160,10 @@ function start(bytes: Uint8Array, from: number, to: number, lane: Lane, state: S
   return matching;
 }
 
-/** Goes on inside a payload. Still inside afterwards when it did not end. Skips only when nothing was consumed before. */
+/**
+ * Goes on inside a payload. Still inside afterwards when it did not end. Skips only when nothing was consumed before,
+ * and all but the last byte: that one completes the payload, and what it completes has a byte to show for it.
+ */
 function goOn(bytes: Uint8Array, from: number, to: number, lane: Lane, state: State, first: boolean): Step {
   const { streams } = state;
   const { stream } = lane;
@@ -168,12 +172,12 @@ function goOn(bytes: Uint8Array, from: number, to: number, lane: Lane, state: St
     const half = lane.side === 'client' ? stream.request : stream.reply;
     const passing = half.done ? lane.left : Math.min(lane.left, unseen(half));
     if (passing > to - at) {
-      if (at > from || !first) {
+      if (at > from || !first || passing === 1) {
         return ok([], at - from);
       }
-      lane.left -= passing;
-      passBy(half, passing);
-      return skip(passing);
+      lane.left -= passing - 1;
+      passBy(half, passing - 1);
+      return skip(passing - 1);
     }
     const count = passing > 0 ? passing : Math.min(lane.left, to - at);
     if (count === 0) {
@@ -189,12 +193,12 @@ function goOn(bytes: Uint8Array, from: number, to: number, lane: Lane, state: St
   }
   const rest = lane.left + lane.padding;
   if (rest > to - at) {
-    if (at > from || !first) {
+    if (at > from || !first || rest === 1) {
       return ok([], at - from);
     }
     lane.left = 0;
-    lane.padding = 0;
-    return skip(rest);
+    lane.padding = 1;
+    return skip(rest - 1);
   }
   at += rest;
   lane.inside = false;
@@ -293,6 +297,7 @@ const http2: Decoder<State> = {
   transports: ['tcp'],
   secrets: httpSecrets,
   recognises,
+  speaks: spoken,
   begin,
   client: (bytes, from, to, state) => read(bytes, from, to, state.client, state),
   server: (bytes, from, to, state) => read(bytes, from, to, state.server, state),

@@ -46,7 +46,7 @@ export interface Scan {
   /** What the value belongs to; null: nobody needs it. */
   member: Member | null;
   readonly members: Members;
-  /** Bytes of the message under way, and of what comes before it (framing). */
+  /** Bytes of the message under way, with the head before it. What stands between messages belongs to none. */
   bytes: number;
   /** A message was completed by the last byte read. */
   complete: boolean;
@@ -231,7 +231,6 @@ function readAround(scan: Scan, byte: number): boolean {
   if (byte === 91 && scan.depth === 0) {
     scan.base = 2;
     scan.batch = true;
-    scan.bytes++;
     return open(scan, byte);
   }
   if (byte !== 123) {

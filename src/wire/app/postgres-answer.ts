@@ -168,6 +168,8 @@ const ERROR_FIELDS = new Map<number, string>([
   [0x52, 'routine'],
 ]);
 
+export const ERROR_NAMES = [...new Set(ERROR_FIELDS.values())];
+
 /** `V` is the severity in English and comes after `S`, which is in the server's language. */
 export function errorFields(bytes: Uint8Array, from: number, to: number, prefix: string): Values {
   const fields: { [name: string]: Value } = {};

@@ -418,6 +418,15 @@ describe('any bytes', () => {
     anySplitGivesTheSame(decoder, rich, setting);
   });
 
+  it('every field is one of those a filter may name', () => {
+    const known = decoder.speaks.postgres!;
+    const { said } = listen(...rich);
+    const names = new Set(said.flatMap((one) => Object.keys(one.fields)));
+    const spoken = (name: string) =>
+      known.some((one) => one === name || (one.endsWith('*') && name.startsWith(one.slice(0, -1))));
+    expect([...names].filter((name) => !spoken(name))).toEqual([]);
+  });
+
   it('wild bytes do no harm', () => {
     survivesAnything(decoder, rich, setting);
     survivesAnything(decoder, rich.slice(open.length), { ...setting, midStream: true });

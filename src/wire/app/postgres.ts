@@ -11,7 +11,7 @@ import {
   type Step,
   skip,
 } from './decoder.ts';
-import { keepsRows, row } from './postgres-answer.ts';
+import { ERROR_NAMES, keepsRows, row } from './postgres-answer.ts';
 import { heardClient, heardStartup } from './postgres-client.ts';
 import { heardServer, serverEnds } from './postgres-server.ts';
 import { begin, i32, KEPT, type Lane, MAX_WORK, type State, say } from './postgres-state.ts';
@@ -367,6 +367,37 @@ export const decoder = decoderOf<State>({
   transports: ['tcp'],
   secrets: ['password', 'sasl.data', 'gss.data', 'backend.key', 'query.raw'],
   recognises,
+  speaks: {
+    postgres: [
+      ...[
+        'query',
+        'query.raw',
+        'parameters',
+        'statement',
+        'portal',
+        'limit',
+        'columns',
+        'types',
+        'rows',
+        'count',
+      ],
+      ...[
+        'tag',
+        'suspended',
+        'skipped',
+        'transaction',
+        'parameter.types',
+        'copy',
+        'copy.messages',
+        'copy.bytes',
+      ],
+      ...['user', 'database', 'application_name', 'protocol', 'parameter.*', 'unknown', 'encryption'],
+      ...['authentication', 'mechanisms', 'mechanism', 'password', 'sasl.data', 'gss.data'],
+      ...['backend.pid', 'backend.key', 'process', 'channel', 'payload', 'function', 'reason'],
+      ...ERROR_NAMES.map((name) => `error.${name}`),
+      ...ERROR_NAMES.map((name) => `notice.${name}`),
+    ],
+  },
   begin: (hint) => begin(hint.midStream),
   client,
   server,

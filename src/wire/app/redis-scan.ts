@@ -8,6 +8,9 @@ export const BODY_KEPT = 16 * 1024;
 /** The copy of a large value, and as much of any value as `fields` looks at. */
 export const KEPT_MAX = 64 * 1024;
 const DIRECT_MAX = 64 * 1024;
+/** Of a long line: its first byte, and one byte more than is shown, which says that it was cut. */
+const LINE_KEPT = BODY_KEPT + 2;
+const LONGEST_NUMBER = 4096;
 /** Aggregates within aggregates. */
 export const MAX_DEPTH = 128;
 
@@ -31,6 +34,7 @@ export interface Scan {
   readonly stack: number[];
   /** The first byte of the value itself, behind its attributes. */
   type: number;
+  attributes: boolean;
   /** What was consumed of this value already, and the copy of it; null: it lies whole where it is read. */
   taken: number;
   kept: Uint8Array | null;
@@ -54,6 +58,7 @@ export function newScan(requests: boolean): Scan {
     searched: 0,
     stack: [],
     type: 0,
+    attributes: false,
     taken: 0,
     kept: null,
     keptLength: 0,
@@ -72,6 +77,7 @@ export function restart(scan: Scan): void {
   scan.at = 0;
   scan.searched = 0;
   scan.type = 0;
+  scan.attributes = false;
   scan.taken = 0;
   scan.kept = null;
   scan.keptLength = 0;
@@ -133,8 +139,14 @@ function elements(bytes: Uint8Array, from: number, to: number, scan: Scan): Outc
       return wait(scan, at - from, to - from + 1);
     }
     const type = bytes[at]!;
-    if (stack.length === 0 || (stack.length === 1 && stack[0] === 1)) {
+    if (stack.length === 0) {
       scan.type = type;
+      scan.attributes = type === 124;
+    } else if (scan.attributes && stack.length === 1 && stack[0] === 1) {
+      scan.type = type;
+    }
+    if (type !== 59 && stack.length > 0 && stack[stack.length - 1] === UNTIL_EMPTY_CHUNK) {
+      return bad(scan, at, 'a streamed string holds chunks only');
     }
     if (scan.requests && type !== (stack.length === 0 ? 42 : 36)) {
       return bad(scan, at, stack.length === 0 ? 'no command begins here' : 'a command holds strings only');
@@ -167,10 +179,13 @@ function elements(bytes: Uint8Array, from: number, to: number, scan: Scan): Outc
           at = after;
           break;
         }
-        if (length === NULL) {
+        if (length === NULL && type !== 59) {
           at = after;
           ends = true;
           break;
+        }
+        if (length < 0) {
+          return bad(scan, at, 'no length');
         }
         const end = after + length + 2;
         if (length > BODY_KEPT && (end > to || scan.kept !== null)) {
@@ -232,16 +247,22 @@ function elements(bytes: Uint8Array, from: number, to: number, scan: Scan): Outc
       case 35: {
         // #
         const end = lineFeed(bytes, Math.max(at + 1, from + scan.searched), to);
+        const length = (end < 0 ? to : end) - at;
+        const text = type === 43 || type === 45;
+        if (!text && length > LONGEST_NUMBER) {
+          return bad(scan, at, 'a number of more digits than anybody writes');
+        }
+        if (end < 0 ? length > DIRECT_MAX : length > LINE_KEPT && scan.kept !== null) {
+          scan.lineKeep = LINE_KEPT;
+          scan.at = at - from;
+          return MORE;
+        }
         if (end < 0) {
-          if (to - at > DIRECT_MAX) {
-            scan.lineKeep = BODY_KEPT + 2;
-            scan.at = at - from;
-            return MORE;
-          }
           scan.searched = to - from;
           return wait(scan, at - from, to - from + 1);
         }
-        if (bytes[end - 1] !== 13 || !plausible(bytes, at, end - 1)) {
+        // A long line may have been passed by in pieces, its last byte but one unseen: it need not be CR.
+        if (length <= LINE_KEPT && (bytes[end - 1] !== 13 || !plausible(bytes, at, end - 1))) {
           return bad(scan, at, 'a line that is not what its first byte says');
         }
         at = end + 1;

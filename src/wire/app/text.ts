@@ -1,6 +1,6 @@
 /** Bytes as text, for what people read. Short runs are made by hand: a TextDecoder costs more than the text. */
 
-const utf8 = new TextDecoder('utf-8');
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const SHORT = 24;
 
 /** Each byte is one character (ISO 8859-1). */

@@ -35,6 +35,12 @@ function closeName(code: number): string {
   return code >= 4000 ? 'private' : code >= 3000 ? 'registered' : 'reserved';
 }
 
+/** Where the connection comes from. */
+export interface About {
+  readonly path: string;
+  readonly protocol: string;
+}
+
 export interface Data {
   readonly type: number;
   readonly payload: Uint8Array;
@@ -44,7 +50,7 @@ export interface Data {
   readonly wire: number;
   readonly frames: number;
   readonly why: string;
-  readonly path: string;
+  readonly about: About;
   readonly bytes: number;
   readonly warnings: number;
 }
@@ -61,7 +67,7 @@ export function dataMessage(data: Data): Message {
 }
 
 function dataFields(opcode: string, data: Data): Values {
-  const fields = begin(opcode, data.path);
+  const fields = begin(opcode, data.about);
   const cutShort = (data.warnings & Warn.cutShort) !== 0;
   if (data.length >= 0 && !cutShort) {
     fields.length = data.length;
@@ -102,10 +108,10 @@ function addText(fields: Fields, raw: string): void {
 }
 
 /** `pair` -1: a pong that nobody asked for. */
-export function controlMessage(name: 'ping' | 'pong', control: Payload, path: string, pair: number): Message {
+export function controlMessage(name: 'ping' | 'pong', control: Payload, about: About, pair: number): Message {
   const { kept, keptLength, warnings } = control;
   const fields = () => {
-    const values = begin(name, path);
+    const values = begin(name, about);
     values.length = keptLength;
     if (keptLength > 0) {
       values.text = text(kept, 0, keptLength);
@@ -120,11 +126,11 @@ export function controlMessage(name: 'ping' | 'pong', control: Payload, path: st
   return { ...common, kind: name === 'ping' ? 'request' : 'reply', pair };
 }
 
-export function closeMessage(control: Payload, path: string): Message {
+export function closeMessage(control: Payload, about: About): Message {
   const { kept, keptLength, warnings } = control;
   const code = keptLength >= 2 ? kept[0]! * 256 + kept[1]! : 1005;
   const fields = () => {
-    const values = begin('close', path);
+    const values = begin('close', about);
     values.code = code;
     values.meaning = closeName(code);
     values.reason = keptLength > 2 ? text(kept, 2, keptLength) : '';
@@ -146,8 +152,15 @@ function maySend(code: number): boolean {
   return code >= 1000 && code < 5000 && closeName(code) !== 'reserved' && ![1005, 1006, 1015].includes(code);
 }
 
-function begin(opcode: string, path: string): Fields {
-  return path === '' ? { opcode } : { opcode, path };
+function begin(opcode: string, { path, protocol }: About): Fields {
+  const fields: Fields = { opcode };
+  if (path !== '') {
+    fields.path = path;
+  }
+  if (protocol !== '') {
+    fields.protocol = protocol;
+  }
+  return fields;
 }
 
 function addWarnings(fields: Fields, warnings: number, wrong: readonly string[]): void {

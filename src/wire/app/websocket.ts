@@ -27,7 +27,7 @@ import {
   take,
   Warn,
 } from './websocket-frame.ts';
-import { closeMessage, controlMessage, dataMessage, summary } from './websocket-message.ts';
+import { type About, closeMessage, controlMessage, dataMessage, summary } from './websocket-message.ts';
 
 /** Deflate reaches back no further (RFC 7692 7.1.2.1). */
 const WINDOW = 32_768;
@@ -49,7 +49,7 @@ interface State {
   readonly server: Lane;
   /** Compression was agreed on, or may have been. */
   readonly deflate: boolean;
-  readonly path: string;
+  readonly about: About;
   /** Nobody saw the beginning: a continuation may come first. */
   readonly midway: boolean;
   pings: number;
@@ -62,13 +62,29 @@ export const decoder = decoderOf<State>({
   transports: ['tcp'],
   secrets: ['text.raw'],
   recognises,
+  speaks: {
+    websocket: [
+      'opcode',
+      'text',
+      'text.raw',
+      'length',
+      'length.compressed',
+      'frames',
+      'code',
+      'meaning',
+      'reason',
+      'path',
+      'protocol',
+      'warning',
+    ],
+  },
   begin: (hint, given) => {
     const known = given as WebSocketGiven | undefined;
     return {
       client: newLane(known?.deflate?.clientNoContextTakeover !== true),
       server: newLane(known?.deflate?.serverNoContextTakeover !== true),
       deflate: known === undefined || known.deflate !== null,
-      path: known?.path ?? '',
+      about: known ?? { path: '', protocol: '' },
       midway: known === undefined && hint.midStream,
       pings: 0,
       clientPings: [],
@@ -204,7 +220,7 @@ function endFrame(side: Side, lane: Lane, state: State): readonly Message[] {
   lane.opcode = -1;
   if (opcode === Opcode.close) {
     lane.closed = true;
-    return [closeMessage(lane.control, state.path)];
+    return [closeMessage(lane.control, state.about)];
   }
   if (opcode === Opcode.ping) {
     return [ping(side, lane, state)];
@@ -222,7 +238,7 @@ function ping(side: Side, { control }: Lane, state: State): Message {
   }
   const pair = state.pings++;
   waiting.push({ pair, payload: control.kept.subarray(0, control.keptLength) });
-  return controlMessage('ping', control, state.path, pair);
+  return controlMessage('ping', control, state.about, pair);
 }
 
 /** A pong repeats the payload of the ping it answers; earlier ones need no answer then, and one that answers nothing is fine. */
@@ -231,7 +247,7 @@ function pong(side: Side, { control }: Lane, state: State): Message {
   const found = waiting.findIndex(({ payload }) => same(payload, control.kept, control.keptLength));
   const pair = found < 0 ? -1 : waiting[found]!.pair;
   waiting.splice(0, found + 1);
-  return controlMessage('pong', control, state.path, pair);
+  return controlMessage('pong', control, state.about, pair);
 }
 
 function same(a: Uint8Array, b: Uint8Array, length: number): boolean {
@@ -266,7 +282,7 @@ function data(lane: Lane, state: State): Message {
     wire: compressed ? wire : -1,
     frames,
     why,
-    path: state.path,
+    about: state.about,
     bytes: message.bytes,
     warnings: message.warnings,
   });
