@@ -22,7 +22,7 @@ import { viewFor } from './wire-view.ts';
 import { type Target, writtenFile } from './written-file.ts';
 
 /** Often enough to say soon that packets were lost. */
-const TURN_MS = 500;
+const TURN_MS = 100;
 
 function tell(message: FromWorker): void {
   parentPort?.postMessage(message);
@@ -59,6 +59,7 @@ function run(order: WatchOrder): void {
     for (let going = true; going && !watching.done(); ) {
       going = live.read(TURN_MS, watching.frame);
       watching.flush();
+      watching.tick();
       if (session.clock.now() >= nextCount) {
         count();
         nextCount = session.clock.now() + TURN_MS * 1e6;
@@ -87,6 +88,8 @@ function programFor(order: WatchOrder, linkType: number | 'network'): Uint8Array
 interface Watching {
   readonly frame: (frame: Frame, link: number) => void;
   flush(): void;
+  /** Time passes although no packet comes. */
+  tick(): void;
   lost(count: number): void;
   done(): boolean;
   finish(packets: number, lost: number): void;
@@ -172,6 +175,9 @@ function watchingOf(
         out.length = 0;
       }
       recorder?.flush();
+    },
+    tick() {
+      lane.streams.tick(session.clock.now());
     },
     lost(count) {
       const at = session.clock.now();

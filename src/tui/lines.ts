@@ -3,10 +3,12 @@ import { count, duration, several } from '../view/units.ts';
 import { countsSpans } from './cells.ts';
 import { columnsFor, headLine, rowLine } from './columns.ts';
 import { detailLines } from './detail.ts';
+import { type KeyWord, keyLine } from './key-line.ts';
 import { HELP, SIGNS } from './keys.ts';
 import { type Model, socketAt } from './model.ts';
 import { intervalOf, isSlowed } from './pace.ts';
-import { clip, justify, type Line, lineWidth, pad, type Span, span, wrap } from './spans.ts';
+import { clip, justify, type Line, pad, type Span, span, wrap } from './spans.ts';
+import { typedLines } from './typed-line.ts';
 
 const ROOMY = 9;
 /** Of every this many rows of the terminal, one may go to what is not visible. */
@@ -34,37 +36,9 @@ function titleLines(model: Model): Line[] {
 }
 
 function filterLines({ filter, columns }: Model): Line[] {
-  const { typed, problem, text } = filter;
-  if (typed === null) {
-    return text === ''
-      ? []
-      : [clip([span('filter ', 'dim'), span(text, 'accent'), span('  Esc shows all', 'dim')], columns)];
-  }
-  const prompt = 'filter ';
-  // A line longer than the screen slides left, so that the cursor stays in sight.
-  const slide = Math.max(0, prompt.length + typed.at + 2 - columns);
-  const shown = typed.text.slice(slide);
-  const at = typed.at - slide;
-  const lines: Line[] = [
-    clip(
-      [
-        span(prompt, 'dim'),
-        span(shown.slice(0, at)),
-        span(shown.slice(at, at + 1) || ' ', 'caret'),
-        span(shown.slice(at + 1)),
-        ...(typed.text === '' ? [span('  :8080   node   state listening   dst 10.0.0.0/8', 'dim')] : []),
-      ],
-      columns,
-    ),
-  ];
-  if (problem !== null) {
-    const caret = Math.max(0, prompt.length + problem.at - slide);
-    lines.push(clip([span(' '.repeat(caret)), span('^', 'bad'), span(` ${problem.text}`, 'bad')], columns));
-  }
-  return lines;
+  return typedLines(filter, columns, ':8080   node   state listening   dst 10.0.0.0/8');
 }
 
-type KeyWord = readonly [key: string, does: string];
 const ALWAYS: readonly KeyWord[] = [
   ['?', 'help'],
   ['q', 'quit'],
@@ -88,24 +62,10 @@ const TYPING_KEYS: readonly KeyWord[] = [
   ['↑↓', 'move'],
 ];
 
-function keySpans(words: readonly KeyWord[]): Span[] {
-  return words.flatMap(([key, does], index) => [
-    span(`${index === 0 ? '' : '   '}${key}`, 'bold'),
-    span(` ${does}`, 'dim'),
-  ]);
-}
-
-/** Whole words only; the way to the help and out stays when there is no room for the rest. */
 function keysLine({ detail, filter, columns }: Model): Line {
   const last = filter.typed === null ? ALWAYS : [];
   const words = filter.typed !== null ? TYPING_KEYS : detail !== null ? DETAIL_KEYS : TABLE_KEYS;
-  for (let kept = words.length; kept > 0; kept -= 1) {
-    const line = keySpans([...words.slice(0, kept), ...last]);
-    if (lineWidth(line) <= columns) {
-      return line;
-    }
-  }
-  return clip(keySpans(last), columns);
+  return keyLine(words, last, columns);
 }
 
 /** Each note in one line, rather than the first one in full and no other; what has no room at all is counted. */

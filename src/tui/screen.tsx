@@ -1,9 +1,7 @@
 /** The last step: lines to Ink, keys to the controller. */
 import { Box, Text, type TextProps, useInput } from 'ink';
 import { type ReactNode, useSyncExternalStore } from 'react';
-import type { Controller } from './controller.ts';
 import { keyNames } from './keys.ts';
-import { screenLines } from './lines.ts';
 import type { Line, Span, Tone } from './spans.ts';
 
 export type Theme = Record<Tone, TextProps>;
@@ -53,7 +51,21 @@ function Row({ line, theme }: { line: Line; theme: Theme }): ReactNode {
   );
 }
 
-export function Screen({ controller, theme }: { controller: Controller; theme: Theme }): ReactNode {
+/** What can be drawn as lines and takes keys. */
+export interface Drawn<Model> {
+  model(): Model;
+  subscribe(listener: () => void): () => void;
+  press(key: string): void;
+}
+
+interface ScreenProps<Model> {
+  controller: Drawn<Model>;
+  lines: (model: Model) => Line[];
+  theme: Theme;
+}
+
+export function Screen<Model extends { columns: number }>(props: ScreenProps<Model>): ReactNode {
+  const { controller, lines, theme } = props;
   const model = useSyncExternalStore(controller.subscribe, controller.model);
   useInput((input, key) => {
     for (const name of keyNames(input, key)) {
@@ -62,7 +74,7 @@ export function Screen({ controller, theme }: { controller: Controller; theme: T
   });
   return (
     <Box flexDirection="column" width={model.columns}>
-      {screenLines(model).map((line, index) => (
+      {lines(model).map((line, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place on the screen
         <Row key={index} line={line} theme={theme} />
       ))}

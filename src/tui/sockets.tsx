@@ -4,6 +4,7 @@ import { render } from 'ink';
 import { SockscopeError } from '../errors.ts';
 import { wantsColour } from '../view/colour.ts';
 import { createController, type Timing } from './controller.ts';
+import { screenLines } from './lines.ts';
 import type { WatchOptions } from './options.ts';
 import { Screen, themeOf } from './screen.tsx';
 import { enterTerminal } from './terminal.ts';
@@ -37,7 +38,7 @@ export async function watchSockets(options: WatchOptions): Promise<void> {
   try {
     controller.refresh();
     const theme = themeOf(wantsColour(true, process.env));
-    const ink = render(<Screen controller={controller} theme={theme} />, {
+    const ink = render(<Screen controller={controller} lines={screenLines} theme={theme} />, {
       stdout: terminal.stream,
       debug: true,
       exitOnCtrlC: false,

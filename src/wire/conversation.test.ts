@@ -181,7 +181,7 @@ describe('a conversation', () => {
 
   test('forgets the oldest request when too many are open, and counts it', () => {
     const talk = listening([digits('one', 1)]);
-    for (let i = 0; i < MAX_OUTSTANDING + 3; i++) {
+    for (let i = 0; i < MAX_OUTSTANDING + 4; i++) {
       talk.client('1a', i);
     }
     expect(talk.conversation.forgotten).toBe(3);

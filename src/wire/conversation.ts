@@ -23,8 +23,8 @@ export interface Spoken {
 }
 
 export interface Asked {
-  readonly name: string;
-  readonly at: number;
+  name: string;
+  at: number;
   /** The first reply to it began then; -1 before. */
   firstReply: number;
 }
@@ -96,6 +96,9 @@ export class Conversation {
     server: newLane('server'),
   };
   private state: unknown = null;
+  /** What waits for its reply. Mostly there is one at a time, and its slot is used again and again; the map takes the others. */
+  private readonly only: Asked = { name: '', at: 0, firstReply: -1 };
+  private onlyPair: number | string | null = null;
   private readonly outstanding = new Map<number | string, Asked>();
   private readonly spoken: Spoken;
 
@@ -247,7 +250,7 @@ export class Conversation {
           lane.began = at;
           lane.fresh = next >= to;
         }
-        if (next >= to || step.consumed === 0) {
+        if (next >= to || (step.consumed === 0 && step.messages.length === 0)) {
           lane.held = next < to;
           break;
         }
@@ -288,7 +291,7 @@ export class Conversation {
     to: number,
     at: number,
   ): void {
-    this.outstanding.clear();
+    this.forget();
     const decoder = name === null ? undefined : this.candidates.find((one) => one.name === name);
     this.decoder = null;
     this.state = null;
@@ -370,6 +373,13 @@ export class Conversation {
   }
 
   private ask(pair: number | string, name: string, at: number): void {
+    if (this.onlyPair === null || this.onlyPair === pair) {
+      this.onlyPair = pair;
+      this.only.name = name;
+      this.only.at = at;
+      this.only.firstReply = -1;
+      return;
+    }
     if (this.outstanding.size >= MAX_OUTSTANDING) {
       const oldest = this.outstanding.keys().next();
       if (!oldest.done) {
@@ -380,7 +390,21 @@ export class Conversation {
     this.outstanding.set(pair, { name, at, firstReply: -1 });
   }
 
+  private forget(): void {
+    this.onlyPair = null;
+    this.outstanding.clear();
+  }
+
   private answer(message: Message, began: number): Asked | null {
+    if (message.pair === this.onlyPair) {
+      if (this.only.firstReply < 0) {
+        this.only.firstReply = began;
+      }
+      if (message.more !== true) {
+        this.onlyPair = null;
+      }
+      return this.only;
+    }
     const asked = this.outstanding.get(message.pair!);
     if (asked === undefined) {
       return null;
@@ -424,7 +448,7 @@ export class Conversation {
     if (this.decoder.recognises(hint, bytes, from, to) < CERTAIN) {
       return false;
     }
-    this.outstanding.clear();
+    this.forget();
     this.state = this.decoder.begin(hint);
     return true;
   }

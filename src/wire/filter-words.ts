@@ -27,7 +27,10 @@ const ON_ISIS = 'Of the OSI protocols only iso can be named.';
 export const REFUSED: ReadonlyMap<string, string> = new Map([
   ['protochain', 'It needs a loop, and the kernel takes no filter with a loop: write proto NUMBER.'],
   ['gateway', 'Write ether host MAC and not host ADDRESS instead.'],
-  ['pppoes', 'What is inside a PPPoE session cannot be reached: write ether proto 0x8864 for the session packets.'],
+  [
+    'pppoes',
+    'What is inside a PPPoE session cannot be reached: write ether proto 0x8864 for the session packets.',
+  ],
   ['geneve', 'What is inside a Geneve tunnel cannot be reached: write udp port 6081.'],
   ['llc', 'Write ether proto NUMBER for an 802.2 service.'],
   ['byte', 'Write link[OFFSET] = VALUE.'],
@@ -44,7 +47,9 @@ export const REFUSED: ReadonlyMap<string, string> = new Map([
   ...'fisu lssu lsu msu hfisu hlssu hmsu sio opc dpc sls hsio hopc hdpc hsls'
     .split(' ')
     .map((word) => [word, ON_SS7] as const),
-  ...'esis es-is isis is-is clnp l1 l2 iih lsp snp csnp psnp'.split(' ').map((word) => [word, ON_ISIS] as const),
+  ...'esis es-is isis is-is clnp l1 l2 iih lsp snp csnp psnp'
+    .split(' ')
+    .map((word) => [word, ON_ISIS] as const),
 ]);
 
 export const TYPES: ReadonlySet<string> = new Set(['host', 'net', 'port', 'portrange']);

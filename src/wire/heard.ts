@@ -24,9 +24,11 @@ export interface Heard {
   readonly firstByte: number;
 }
 
-export function heard(spoken: Spoken, reveal: boolean): Heard {
+/** `brief`: only a line will be shown, so `fields` need not hold more than the summary is made of. */
+export function heard(spoken: Spoken, reveal: boolean, brief = false): Heard {
   const { message, decoder, asked, at, began, side } = spoken;
-  const fields = reveal ? message.fields() : masked(message.fields(), decoder.secrets);
+  const made = brief && message.brief !== undefined ? message.brief() : message.fields();
+  const fields = reveal ? made : masked(made, decoder.secrets);
   return {
     protocol: message.protocol,
     decoder: decoder.name,

@@ -500,6 +500,7 @@ const DIFFERENT: readonly PacketNote[] = ['acks-unseen', 'gap-before', 'window-p
 /** What was captured of each direction, number by number: SYN, bytes and FIN. And how far acknowledgements were judged. */
 interface Captured {
   numbers: Set<number>;
+  packets: number;
   from: number;
   judged: number;
 }
@@ -512,6 +513,9 @@ describe.skipIf(needs('tshark').missing !== null)('beside tshark', () => {
   let theirs: Said[];
   /** By stream. */
   const closed: ClosedHow[] = [];
+  const midStream: boolean[] = [];
+  /** By packet: an RST came before it. tshark takes over its window and numbers, and goes on to judge what is over. */
+  let late: boolean[];
 
   beforeAll(() => {
     const rand = random(4711);
@@ -523,6 +527,9 @@ describe.skipIf(needs('tshark').missing !== null)('beside tshark', () => {
     writeFileSync(file, pcap(frames));
     theirs = tsharkSays(file);
     const streams = createStreams({
+      opened(flow) {
+        midStream[flow.stream] = flow.midStream;
+      },
       data() {},
       gap() {},
       datagram() {},
@@ -542,6 +549,14 @@ describe.skipIf(needs('tshark').missing !== null)('beside tshark', () => {
         notes: new Set(COMPARED.filter(([, name]) => (notes & NOTE[name]) !== 0).map(([, name]) => name)),
       };
     });
+    const reset = new Set<number>();
+    late = ours.map(({ stream }, i) => {
+      const was = reset.has(stream);
+      if ((packets[i]!.tcp!.flags & RST) !== 0) {
+        reset.add(stream);
+      }
+      return was;
+    });
   });
 
   it('streams, relative numbers and scaled windows are the same in thousands of packets', () => {
@@ -554,7 +569,7 @@ describe.skipIf(needs('tshark').missing !== null)('beside tshark', () => {
     '%s is said of the same packets',
     (_, note) => {
       const said = (all: readonly Said[]): number[] =>
-        all.flatMap(({ notes }, i) => (notes.has(note) ? [i + 1] : []));
+        all.flatMap(({ notes }, i) => (notes.has(note) && !late[i] ? [i + 1] : []));
       expect(said(ours).length).toBeGreaterThan(5);
       expect(said(ours)).toEqual(said(theirs));
     },
@@ -605,10 +620,14 @@ describe.skipIf(needs('tshark').missing !== null)('beside tshark', () => {
         }
       }
       // All that was seen of that end was a keep-alive of an idle connection, which is one behind: nothing is missing.
-      const idle = back.numbers.size === 0 && ((back.judged - judged) | 0) === 1;
+      const idle =
+        midStream[our.stream] &&
+        back.packets === 1 &&
+        back.numbers.size === 0 &&
+        ((back.judged - judged) | 0) === 1;
       expect({ packet: i + 1, unseen: our.notes.has('acks-unseen') }).toEqual({
         packet: i + 1,
-        unseen: unseen && !idle,
+        unseen: unseen && !idle && !late[i],
       });
       said += unseen ? 1 : 0;
       unlike += our.notes.has('acks-unseen') === theirs[i]!.notes.has('acks-unseen') ? 0 : 1;
@@ -645,7 +664,7 @@ function numbersOf(all: Map<string, Captured>, { from }: Packet, stream: number)
   const key = `${stream} ${from.port}`;
   let found = all.get(key);
   if (found === undefined) {
-    found = { numbers: new Set(), from: -1, judged: 0 };
+    found = { numbers: new Set(), packets: 0, from: -1, judged: 0 };
     all.set(key, found);
   }
   return found;
@@ -653,6 +672,7 @@ function numbersOf(all: Map<string, Captured>, { from }: Packet, stream: number)
 
 function capture(own: Captured, { tcp, payload }: Packet): void {
   const seq = tcp!.seq >>> 0;
+  own.packets++;
   if (own.from < 0) {
     own.from = seq;
     own.judged = seq;

@@ -320,9 +320,10 @@ export class Streams {
   }
 
   private acksUnseen(flow: Flow, other: Half, ack: number, at: number): number {
-    const silent = !other.finSeen && flow.ends[other.side].payload === 0;
-    if (flow.midStream && silent && ((ack - other.next) | 0) === 1) {
-      // The capture began in an idle connection, and all we saw of that end was a keep-alive, which is one behind.
+    const end = flow.ends[other.side];
+    const lone = end.packets === 1 && end.payload === 0 && !other.finSeen;
+    if (flow.midStream && lone && ((ack - other.next) | 0) === 1) {
+      // The capture began in an idle connection: all we saw of that end is a keep-alive, which is one behind.
       other.next = ack;
       other.highest = ack;
       return 0;

@@ -23,8 +23,3 @@ function timing(message: Heard, paint: Painter): string {
   const name = message.asked === null || message.asked === '' ? '' : ` after ${printable(message.asked)}`;
   return paint.dim(`  ${took}${name}${first}`);
 }
-
-/** The two ends with an arrow that points where the message went; the client always stands left. */
-export function endsText(client: string, server: string, side: Heard['side'], paint: Painter): string {
-  return `${paint.cyan(client)} ${side === 'client' ? '→' : '←'} ${paint.green(server)}`;
-}

@@ -10,6 +10,7 @@ import { summaryOf } from '../../wire/layers.ts';
 import { writeAscii, writeDecimal } from '../../wire/net/text.ts';
 import { noteNames, type PacketNote } from '../../wire/notes.ts';
 import type { Painter } from '../colour.ts';
+import { flowLabels, put } from './flow-labels.ts';
 import type { WallClock } from './wall-clock.ts';
 
 export interface PacketLineOptions {
@@ -32,7 +33,7 @@ const PSH = 8;
 const ACK = 16;
 
 /** Spelled as people say them, in the order in which they matter. */
-const FLAG_WORDS: readonly [number, string][] = [
+export const FLAG_WORDS: readonly [number, string][] = [
   [SYN, 'SYN'],
   [FIN, 'FIN'],
   [RST, 'RST'],
@@ -45,7 +46,13 @@ const FLAG_WORDS: readonly [number, string][] = [
 ];
 
 /** Notes that mean trouble are red, those that explain it yellow. */
-const GRAVE: readonly PacketNote[] = ['reset', 'bad-checksum', 'malformed', 'zero-window', 'gap-before'];
+export const GRAVE: readonly PacketNote[] = [
+  'reset',
+  'bad-checksum',
+  'malformed',
+  'zero-window',
+  'gap-before',
+];
 
 export interface PacketLines {
   write(out: Out, lane: Lane): void;
@@ -55,28 +62,13 @@ const encoder = new TextEncoder();
 
 export function packetLines(options: PacketLineOptions): PacketLines {
   const { clock, paint } = options;
-  const labels = new WeakMap<Flow, readonly [Uint8Array, Uint8Array]>();
+  const labels = flowLabels(direction);
   const flagTexts: Uint8Array[] = [];
   const noteTexts = new Map<number, Uint8Array>();
-  let lastFlow: Flow | null = null;
-  let lastLabels: readonly [Uint8Array, Uint8Array] | null = null;
 
-  function labelOf(flow: Flow, sender: 0 | 1): Uint8Array {
-    if (flow !== lastFlow) {
-      lastFlow = flow;
-      lastLabels = labels.get(flow) ?? null;
-      if (lastLabels === null) {
-        lastLabels = [direction(flow, 0), direction(flow, 1)];
-        labels.set(flow, lastLabels);
-      }
-    }
-    return lastLabels![sender]!;
-  }
-
-  function direction(flow: Flow, sender: 0 | 1): Uint8Array {
+  function direction(flow: Flow, sender: 0 | 1): string {
     const protocol = flow.protocol === 6 ? 'TCP' : 'UDP';
-    const text = `  ${end(flow, sender)} → ${end(flow, (1 - sender) as 0 | 1)}  ${paint.dim(protocol)}`;
-    return encoder.encode(text);
+    return `  ${end(flow, sender)} → ${end(flow, (1 - sender) as 0 | 1)}  ${paint.dim(protocol)}`;
   }
 
   function end(flow: Flow, which: 0 | 1): string {
@@ -111,8 +103,8 @@ export function packetLines(options: PacketLineOptions): PacketLines {
     const { headers, streams } = lane;
     const { bytes } = out;
     const { flags, payloadLength } = headers;
-    let at = copy(flagsText(flags), bytes, out.length);
-    at = writeAscii(bytes, at, '  seq ');
+    put(out, flagsText(flags));
+    let at = writeAscii(bytes, out.length, '  seq ');
     at = writeDecimal(bytes, at, streams.relativeSeq);
     if (payloadLength > 0) {
       bytes[at++] = 58;
@@ -130,13 +122,13 @@ export function packetLines(options: PacketLineOptions): PacketLines {
   function writeOther(out: Out, lane: Lane): void {
     const text = encoder.encode(`  ${summaryOf(lane.headers)}`);
     reserve(out, text.length + ROOM);
-    out.length = copy(text, out.bytes, out.length);
+    put(out, text);
   }
 
   return {
     write(out, lane) {
       const { flow, headers, notes } = lane;
-      const label = flow === null ? null : labelOf(flow, lane.streams.sender);
+      const label = flow === null ? null : labels.of(flow, lane.streams.sender);
       reserve(out, ROOM + (label === null ? 0 : label.length));
       out.length = clock.write(out.bytes, out.length, headers.at);
       const device = options.device();
@@ -146,7 +138,7 @@ export function packetLines(options: PacketLineOptions): PacketLines {
       if (label === null) {
         writeOther(out, lane);
       } else {
-        out.length = copy(label, out.bytes, out.length);
+        put(out, label);
         if (headers.protocol === 6 && !options.quiet) {
           writeTcp(out, lane);
         }
@@ -158,21 +150,9 @@ export function packetLines(options: PacketLineOptions): PacketLines {
         }
       }
       if (notes !== 0) {
-        out.length = copy(notesText(notes), out.bytes, out.length);
+        put(out, notesText(notes));
       }
       out.bytes[out.length++] = 10;
     },
   };
-}
-
-function copy(text: Uint8Array, into: Uint8Array, at: number): number {
-  const { length } = text;
-  if (length > 64) {
-    into.set(text, at);
-  } else {
-    for (let i = 0; i < length; i++) {
-      into[at + i] = text[i]!;
-    }
-  }
-  return at + length;
 }

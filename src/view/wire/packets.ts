@@ -70,7 +70,9 @@ export function packetsView(context: WireContext, options: PacketsOptions): Wire
         lines.write(out, lane);
         if (!options.quiet) {
           for (const message of pending) {
-            write(`${INDENT}${messageText(message, paint)}\n`);
+            write(INDENT);
+            write(messageText(message, paint));
+            write('\n');
           }
           for (const trouble of troubles) {
             write(`${INDENT}${paint.yellow(trouble)}\n`);
@@ -89,7 +91,7 @@ export function packetsView(context: WireContext, options: PacketsOptions): Wire
     },
     message(spoken) {
       if (!options.quiet || context.filter?.needsMessages === true) {
-        pending.push(heard(spoken, context.reveal));
+        pending.push(heard(spoken, context.reveal, context.filter === null));
       }
     },
     trouble({ decoder, side, why }) {

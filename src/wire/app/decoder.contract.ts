@@ -110,6 +110,10 @@ export function hear(
 
 function remembered({ side, decoder, message, asked }: Spoken): Said {
   const fields = structuredClone(message.fields());
+  if (message.brief !== undefined) {
+    const short = decoder.summary(message, masked(message.brief(), decoder.secrets));
+    expect(short).toBe(decoder.summary(message, masked(fields, decoder.secrets)));
+  }
   return {
     side,
     protocol: message.protocol,

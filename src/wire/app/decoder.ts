@@ -37,6 +37,8 @@ export interface Message {
    * `Decoder.secrets`. May read the bytes the decoder was given, so it is valid only until the decoder is called again.
    */
   fields(): Values;
+  /** Enough of `fields` for the summary to be the same, where making them all costs much more. */
+  brief?(): Values;
 }
 
 export type Step =

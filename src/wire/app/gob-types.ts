@@ -1,5 +1,8 @@
 /** The types of a gob stream: those that everybody knows, and those it defines itself in terms of them. */
 
+import type { Values } from '../value.ts';
+import { shortened } from './text.ts';
+
 export type GobType =
   | {
       readonly kind:
@@ -65,11 +68,38 @@ const known = new Map<number, GobType>([
   [OPAQUE, struct('gobEncoderType', { CommonType: COMMON })],
 ]);
 
-/** For a new stream: none of its own. */
-export function newTypes(): Map<number, GobType> {
-  return new Map();
-}
-
 export function typeOf(own: ReadonlyMap<number, GobType>, id: number): GobType | undefined {
   return known.get(id) ?? own.get(id);
+}
+
+/** The type that a value of the type of types describes, or null. */
+export function typeFrom(described: Values): GobType | null {
+  const kind = Object.keys(described)[0] ?? '';
+  const parts = described[kind] as Values;
+  const name = String((parts?.CommonType as Values | undefined)?.Name ?? '');
+  const key = Number(parts?.Key ?? 0);
+  const elem = Number(parts?.Elem ?? 0);
+  switch (kind) {
+    case 'ArrayT':
+    case 'SliceT':
+      return { kind: 'list', elem };
+    case 'MapT':
+      return { kind: 'map', key, elem };
+    case 'StructT': {
+      const fields = (parts.Field ?? []) as Values[];
+      return {
+        kind: 'struct',
+        name: shortened(name, 256),
+        names: fields.map((field) => shortened(String(field.Name ?? ''), 256)),
+        ids: fields.map((field) => Number(field.Id ?? 0)),
+      };
+    }
+    case 'GobEncoderT':
+    case 'BinaryMarshalerT':
+      return { kind: 'opaque', name };
+    case 'TextMarshalerT':
+      return { kind: 'text' };
+    default:
+      return null;
+  }
 }

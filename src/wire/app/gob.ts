@@ -3,7 +3,7 @@
  * or a value, and a value says by number which of the types before it it has.
  */
 import type { Value, Values } from '../value.ts';
-import { type GobType, newTypes, typeOf } from './gob-types.ts';
+import { type GobType, typeFrom, typeOf } from './gob-types.ts';
 import { goTime, octets } from './gob-values.ts';
 import { shortened, text } from './text.ts';
 
@@ -65,7 +65,7 @@ interface Reader {
 const CUT = 'the value is too long to be read';
 
 export function newGob(): Gob {
-  return { types: newTypes(), defined: 0 };
+  return { types: new Map(), defined: 0 };
 }
 
 /** Reads one type or value from bytes[from, to). */
@@ -160,10 +160,13 @@ function want(r: Reader, to: number): void {
 /** The type `id` is described in the next bytes. */
 function define(r: Reader, id: number): void {
   const start = r.at;
+  const before = r.shown;
+  r.shown = 0;
   const described = value(r, 16, 0) as Values;
-  if (r.why === CUT) {
+  if (r.why === CUT || r.shown > MAX_SHOWN) {
     r.why = 'a type too long to be read';
   }
+  r.shown = before;
   if (r.why !== '') {
     return;
   }
@@ -181,37 +184,6 @@ function define(r: Reader, id: number): void {
     return;
   }
   gob.types.set(id, type);
-}
-
-function typeFrom(described: Values): GobType | null {
-  const kind = Object.keys(described)[0] ?? '';
-  const parts = described[kind] as Values;
-  const name = String((parts?.CommonType as Values | undefined)?.Name ?? '');
-  const key = Number(parts?.Key ?? 0);
-  const elem = Number(parts?.Elem ?? 0);
-  switch (kind) {
-    case 'ArrayT':
-    case 'SliceT':
-      return { kind: 'list', elem };
-    case 'MapT':
-      return { kind: 'map', key, elem };
-    case 'StructT': {
-      const fields = (parts.Field ?? []) as Values[];
-      return {
-        kind: 'struct',
-        name: shortened(name, 256),
-        names: fields.map((field) => shortened(String(field.Name ?? ''), 256)),
-        ids: fields.map((field) => Number(field.Id ?? 0)),
-      };
-    }
-    case 'GobEncoderT':
-    case 'BinaryMarshalerT':
-      return { kind: 'opaque', name };
-    case 'TextMarshalerT':
-      return { kind: 'text' };
-    default:
-      return null;
-  }
 }
 
 /** A value at the top or in an interface: what is no struct stands behind a zero. */
@@ -286,7 +258,7 @@ function struct(r: Reader, names: readonly string[], ids: readonly number[], dep
 
 function list(r: Reader, elem: number, depth: number): Value[] {
   const values: Value[] = [];
-  for (let left = count(r); left > 0 && r.why === ''; left--) {
+  for (let left = unsigned(r); left > 0 && r.why === ''; left--) {
     const one = value(r, elem, depth + 1);
     if (r.shown <= MAX_SHOWN) {
       values.push(one);
@@ -297,7 +269,7 @@ function list(r: Reader, elem: number, depth: number): Value[] {
 
 function map(r: Reader, key: number, elem: number, depth: number): Values {
   const entries: [string, Value][] = [];
-  for (let left = count(r); left > 0 && r.why === ''; left--) {
+  for (let left = unsigned(r); left > 0 && r.why === ''; left--) {
     const name = value(r, key, depth + 1);
     const one = value(r, elem, depth + 1);
     if (r.shown <= MAX_SHOWN) {
@@ -313,15 +285,6 @@ function keyName(key: Value): string {
 
 function keyPart(part: unknown): unknown {
   return typeof part === 'bigint' ? String(part) : part;
-}
-
-/** Elements to come. Each takes a byte at least, so more than there are bytes are a lie, unless the rest was not kept. */
-function count(r: Reader): number {
-  const left = unsigned(r);
-  if (left > r.behind - r.at && r.continued === 0) {
-    r.why ||= `${left} elements in ${r.behind - r.at} bytes`;
-  }
-  return left;
 }
 
 /** The name of a concrete type and a value of it; types may be defined in between, and the message may end behind each. */

@@ -94,6 +94,38 @@ export function addHeaders(
   return spaced;
 }
 
+/**
+ * The first header of that name (lower case) among the lines in bytes[from, to), without making strings of the others. Null:
+ * a name has white space behind it, which is worth a warning.
+ */
+export function headerValue(bytes: Uint8Array, from: number, to: number, name: string): string | null {
+  let value = '';
+  for (let line = from; line < to; ) {
+    let end = bytes.indexOf(10, line);
+    if (end < 0 || end >= to) {
+      end = to;
+    }
+    const colon = bytes.indexOf(58, line);
+    if (colon > line && colon < end && bytes[colon - 1]! <= 32) {
+      return null;
+    }
+    if (colon === line + name.length && value === '' && isNamed(bytes, line, name)) {
+      value = text(bytes, colon + 1, Math.min(end, colon + 1 + MAX_VALUE)).trim();
+    }
+    line = end + 1;
+  }
+  return value;
+}
+
+function isNamed(bytes: Uint8Array, at: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if ((bytes[at + i]! | 32) !== name.charCodeAt(i)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /** One header; HTTP/2 has them apart already. */
 export function addHeader(fields: Fields, prefix: string, name: string, value: string): void {
   const key = prefix + name;

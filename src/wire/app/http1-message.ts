@@ -1,7 +1,7 @@
 /** One message of HTTP/1: cheap to make, and its fields only when asked for. */
 import type { Values } from '../value.ts';
 import type { Message } from './decoder.ts';
-import { addContent, addHeaders, addPath, type Content, type Fields } from './http1-fields.ts';
+import { addContent, addHeaders, addPath, type Content, type Fields, headerValue } from './http1-fields.ts';
 import { type Head, Warn, warningTexts } from './http1-head.ts';
 import { methodName } from './http1-start.ts';
 import { latin1, shortened, text } from './text.ts';
@@ -120,6 +120,8 @@ export class HttpMessage implements Message {
   private readonly minor: number;
   private readonly status: number;
   private readonly warnings: number;
+  /** A content or transfer coding: sizes are then known only after undoing it. */
+  private readonly encoded: boolean;
   private readonly content: Content | null;
   private readonly trailer: Uint8Array | null;
   /** The request, of a reply. */
@@ -148,6 +150,7 @@ export class HttpMessage implements Message {
     this.minor = found.minor;
     this.status = found.status;
     this.warnings = found.warnings;
+    this.encoded = found.encoded || found.coded;
     this.content = content;
     this.trailer = trailer;
     this.asked = asked;
@@ -176,6 +179,31 @@ export class HttpMessage implements Message {
     );
     if (warning.length > 0) {
       fields.warning = warning.join('; ');
+    }
+    return fields;
+  }
+
+  brief(): Values {
+    if (this.encoded || this.warnings !== 0) {
+      return this.fields();
+    }
+    const end = this.from + Math.min(this.headLength, HEAD_SHOWN);
+    const start = this.head.indexOf(10, Math.min(this.from + this.startEnd, end)) + 1;
+    const type = start > 0 ? headerValue(this.head, start, end, 'content-type') : '';
+    if (type === null) {
+      return this.fields();
+    }
+    const fields: Fields = {};
+    if (this.kind === 'request') {
+      this.addRequestLine(fields);
+    } else {
+      this.addStatusLine(fields);
+    }
+    if (type !== '') {
+      fields[`${this.kind === 'request' ? 'request' : 'response'}.header.content-type`] = type;
+    }
+    if (this.content !== null && this.content.length >= 0) {
+      fields.length = this.content.length;
     }
     return fields;
   }

@@ -16,6 +16,7 @@ import { type RecordedTurn, recorded } from '../../../test/fixtures/recorded.ts'
 import { findProgram, needs } from '../../../test/needs.ts';
 import { anySplitGivesTheSame, type Heard, hear } from './decoder.contract.ts';
 import type { Decoder } from './decoder.ts';
+import { decoder as http1 } from './http1.ts';
 import { decoder } from './http2.ts';
 import { encoded, framed, header, newEncoder } from './http2-crafted.ts';
 
@@ -219,6 +220,14 @@ describe.skipIf(needs('nghttp', 'curl').missing !== null)('an upgrade', () => {
       body: 'hi',
     });
     anySplitGivesTheSame(upgraded, rest, {}, 5);
+    const handed = hear(http1, turns!, { others: [decoder] });
+    expect(handed.troubles).toEqual([]);
+    const own = handed.said.filter((one) => one.kind !== 'notice');
+    expect(own.map((one) => [one.kind, one.name, one.fields.version, one.fields.path])).toEqual([
+      ['request', 'GET', '1.1', '/first'],
+      ['reply', '101', '1.1', '/first'],
+      ['reply', '200', '2', '/first'],
+    ]);
   });
 });
 

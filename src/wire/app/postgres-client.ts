@@ -239,7 +239,9 @@ function finishUnit(state: State, said: Message[]): void {
   const fields = (): Values => ({
     ...sqlFields((parsed ?? statement).sql),
     ...(bound !== null ? { parameters: parametersOf(bound.parameters, statement.parameterTypes) } : {}),
-    ...(statement.parameterTypes.length > 0 ? { types: statement.parameterTypes.map(typeName) } : {}),
+    ...(statement.parameterTypes.length > 0
+      ? { 'parameter.types': statement.parameterTypes.map(typeName) }
+      : {}),
     ...(statement.name !== '' ? { statement: statement.name } : {}),
     ...(bound !== null && bound.name !== '' ? { portal: bound.name } : {}),
   });

@@ -9,7 +9,46 @@ export interface Command {
   readonly key: number;
   /** Where the number of keys is, for commands that say it: the first key follows. */
   readonly count: number;
+  /** What is waited for once it is asked. The same object each time: most commands need no more. */
+  readonly ask: Ask;
 }
+
+/** What a command does to the conversation besides being answered once. */
+export type Special =
+  | 'plain'
+  | 'subscribe'
+  | 'unsubscribe'
+  | 'monitor'
+  | 'multi'
+  | 'exec'
+  | 'discard'
+  | 'psync'
+  | 'sync'
+  | 'reset';
+
+/** A request that waits for its answer. */
+export interface Ask {
+  readonly name: string;
+  readonly special: Special;
+  /** How many replies it gets; -1: the first reply tells. */
+  expects: number;
+}
+
+const SPECIAL: Readonly<Record<string, Special>> = {
+  SUBSCRIBE: 'subscribe',
+  PSUBSCRIBE: 'subscribe',
+  SSUBSCRIBE: 'subscribe',
+  UNSUBSCRIBE: 'unsubscribe',
+  PUNSUBSCRIBE: 'unsubscribe',
+  SUNSUBSCRIBE: 'unsubscribe',
+  MONITOR: 'monitor',
+  MULTI: 'multi',
+  EXEC: 'exec',
+  DISCARD: 'discard',
+  PSYNC: 'psync',
+  SYNC: 'sync',
+  RESET: 'reset',
+};
 
 const KEYED =
   'APPEND BITCOUNT BITFIELD BITFIELD_RO BITPOS BLMOVE BLPOP BRPOP BRPOPLPUSH BZPOPMAX BZPOPMIN COPY DECR DECRBY DEL DUMP ' +
@@ -50,7 +89,7 @@ function add(name: string, family: boolean, key: number, count = 0): void {
   while (table[slot] !== undefined) {
     slot = (slot + 1) & (SLOTS - 1);
   }
-  table[slot] = { name, family, key, count };
+  table[slot] = { name, family, key, count, ask: { name, special: SPECIAL[name] ?? 'plain', expects: 1 } };
 }
 
 for (const name of KEYED.split(' ')) {
@@ -81,7 +120,8 @@ export function commandOf(bytes: Uint8Array, from: number, to: number): Command 
   for (let slot = hash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
     const found = table[slot];
     if (found === undefined) {
-      return { name: upperWord(bytes, from, to), family: false, key: 0, count: 0 };
+      const name = upperWord(bytes, from, to);
+      return { name, family: false, key: 0, count: 0, ask: { name, special: 'plain', expects: 1 } };
     }
     if (same(found.name, bytes, from, to)) {
       return found;
@@ -90,8 +130,7 @@ export function commandOf(bytes: Uint8Array, from: number, to: number): Command 
 }
 
 export function known(bytes: Uint8Array, from: number, to: number): boolean {
-  const { name } = commandOf(bytes, from, to);
-  return commandNames.has(name);
+  return commandNames.has(commandOf(bytes, from, to).name);
 }
 
 const commandNames = new Set(table.flatMap((command) => (command === undefined ? [] : [command.name])));

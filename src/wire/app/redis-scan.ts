@@ -188,7 +188,8 @@ function elements(bytes: Uint8Array, from: number, to: number, scan: Scan): Outc
           return bad(scan, at, 'no length');
         }
         const end = after + length + 2;
-        if (length > BODY_KEPT && (end > to || scan.kept !== null)) {
+        // Inside an aggregate of which more is to come, a long string could not be cut any more when the copy begins.
+        if (length > BODY_KEPT && (end > to || stack.length > 0)) {
           scan.blobLeft = length;
           scan.blobKeep = BODY_KEPT;
           scan.at = after - from;
@@ -252,7 +253,7 @@ function elements(bytes: Uint8Array, from: number, to: number, scan: Scan): Outc
         if (!text && length > LONGEST_NUMBER) {
           return bad(scan, at, 'a number of more digits than anybody writes');
         }
-        if (end < 0 ? length > DIRECT_MAX : length > LINE_KEPT && scan.kept !== null) {
+        if (end < 0 ? length > DIRECT_MAX : length > LINE_KEPT && stack.length > 0) {
           scan.lineKeep = LINE_KEPT;
           scan.at = at - from;
           return MORE;
@@ -394,7 +395,8 @@ function passBlob(bytes: Uint8Array, from: number, to: number, scan: Scan): Outc
     scan.blobKeep -= count;
     scan.blobLeft -= count;
     next += count;
-    if (scan.blobKeep > 0) {
+    if (scan.blobKeep > 0 || count > 0) {
+      // What was copied is given back before anything is skipped.
       scan.end = next;
       scan.wanted = 1;
       return MORE;

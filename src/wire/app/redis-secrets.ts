@@ -1,6 +1,7 @@
 /** Which arguments and replies of Redis are passwords. They leave the list they stand in and become the field `password`. */
-import { MASK } from './mask.ts';
+
 import type { Value } from '../value.ts';
+import { MASK } from './mask.ts';
 
 /** Settings of CONFIG SET and SENTINEL whose value is a password. */
 const SECRET_SETTINGS =

@@ -51,7 +51,7 @@ export function value(reader: Reader, depth = 0): Value {
     case 36:
     case 33:
     case 61:
-      return blob(reader, type, start + 1, lineEnd);
+      return nested(type, depth, blob(reader, type, start + 1, lineEnd));
     case 42:
     case 126:
     case 62:
@@ -76,8 +76,13 @@ export function value(reader: Reader, depth = 0): Value {
     case 95:
       return null;
     default:
-      return shown(bytes, start + 1, lineEnd, BODY_KEPT);
+      return nested(type, depth, shown(bytes, start + 1, lineEnd, BODY_KEPT));
   }
+}
+
+/** An error among the results of EXEC would look like a string. */
+function nested(type: number, depth: number, text: Value): Value {
+  return depth > 0 && (type === 45 || type === 33) ? `(error) ${text as string}` : text;
 }
 
 /** -1: null. -2: streamed. */
@@ -173,10 +178,7 @@ function map(reader: Reader, length: number, depth: number): Value {
     if (reader.cut) {
       break;
     }
-    entries.push([
-      typeof key === 'string' ? key : JSON.stringify(key, withoutBig),
-      value(reader, depth + 1),
-    ]);
+    entries.push([typeof key === 'string' ? key : JSON.stringify(key, withoutBig), value(reader, depth + 1)]);
     if (reader.cut) {
       break;
     }

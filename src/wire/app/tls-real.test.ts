@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recorded } from '../../../test/fixtures/recorded.ts';
 import { needs } from '../../../test/needs.ts';
-import { anySplitGivesTheSame, hear, type Said, type Turn } from './decoder.contract.ts';
+import { anySplitGivesTheSame, hear, type Said, survivesAnything, type Turn } from './decoder.contract.ts';
 import { decoder } from './tls.ts';
 
 const run = promisify(execFile);
@@ -191,6 +191,7 @@ describe.skipIf(needs('openssl').missing !== null)('OpenSSL', () => {
       [],
     );
     anySplitGivesTheSame(decoder, turns, {}, 5);
+    survivesAnything(decoder, turns, {}, 60);
   });
 
   it('a client that does not know the issuer, and a server that does not speak the version, say so', async () => {

@@ -60,6 +60,11 @@ function tcp(get: (subject: Subject) => Found): (subject: Subject) => Found {
     subject.lane !== null && subject.lane.headers.protocol === 6 ? get(subject) : undefined;
 }
 
+/** As it was written, where the scale is not known. */
+function windowOf({ lane }: Subject): number {
+  return lane!.streams.window >= 0 ? lane!.streams.window : lane!.headers.window;
+}
+
 function flag(bit: number): PacketField {
   return yes(tcp(({ lane }) => (lane!.headers.flags & bit) !== 0));
 }
@@ -129,8 +134,8 @@ export const packetFields: ReadonlyMap<string, PacketField> = new Map([
   ['tcp.seq_raw', number(tcp(({ lane }) => lane!.headers.seq))],
   ['tcp.ack_raw', number(tcp(({ lane }) => lane!.headers.ack))],
   ['tcp.len', number(tcp(({ lane }) => lane!.headers.payloadLength))],
-  ['tcp.window', number(tcp(({ lane }) => Math.max(lane!.streams.window, 0)))],
-  ['tcp.window_size', number(tcp(({ lane }) => Math.max(lane!.streams.window, 0)))],
+  ['tcp.window', number(tcp(windowOf))],
+  ['tcp.window_size', number(tcp(windowOf))],
   ['tcp.flags', number(tcp(({ lane }) => lane!.headers.flags))],
   ['tcp.flags.fin', flag(1)],
   ['tcp.flags.syn', flag(2)],
