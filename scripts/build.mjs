@@ -29,7 +29,7 @@ import {
  * (docs/decisions/0006). The library is ESM, and so is the live screen, because ink waits at the top level of a module.
  */
 const program = { cli: 'src/cli/main.ts', 'watch-worker': 'src/cli/watch-worker.ts' };
-const modules = { index: 'src/index.ts', tui: 'src/tui/sockets.tsx' };
+const modules = { index: 'src/index.ts', tui: 'src/tui/sockets.tsx', 'tui-wire': 'src/tui/wire.tsx' };
 
 /** koffi finds its binaries beside itself, so it stays a dependency. */
 const external = ['koffi'];
@@ -43,12 +43,12 @@ const inkWithoutDevtools = {
   },
 };
 
-/** The program reaches the live screen through the file that the other bundle makes of it. */
-const liveScreenApart = {
-  name: 'live-screen-apart',
+/** The program reaches the live screens through the files that the other bundle makes of them. */
+const liveScreensApart = {
+  name: 'live-screens-apart',
   resolveId: {
-    filter: { id: /\/tui\/sockets\.tsx$/ },
-    handler: () => ({ id: './tui.mjs', external: true }),
+    filter: { id: /\/tui\/(sockets|wire)\.tsx$/ },
+    handler: (id) => ({ id: id.endsWith('/wire.tsx') ? './tui-wire.mjs' : './tui.mjs', external: true }),
   },
 };
 
@@ -114,7 +114,7 @@ async function bundle(folder) {
   mkdirSync(join(folder, 'types'), { recursive: true });
   writeFileSync(join(folder, 'types/package.json'), '{ "type": "module" }\n');
   const made = await Promise.all([
-    bundleAs(program, [liveScreenApart, commanderAlone], {
+    bundleAs(program, [liveScreensApart, commanderAlone], {
       dir: folder,
       format: 'cjs',
       entryFileNames: '[name].js',
@@ -201,7 +201,8 @@ function licences(moduleIds) {
  */
 function install(from, to) {
   const wanted = filesBelow(from).map((path) => relative(from, path));
-  const isEntry = (path) => ['cli.js', 'watch-worker.js', 'index.mjs', 'tui.mjs'].includes(path);
+  const isEntry = (path) =>
+    ['cli.js', 'watch-worker.js', 'index.mjs', 'tui.mjs', 'tui-wire.mjs'].includes(path);
   const ordered = [...wanted.filter((path) => !isEntry(path)), ...wanted.filter(isEntry)];
   for (const path of ordered) {
     mkdirSync(dirname(join(to, path)), { recursive: true });

@@ -11,7 +11,20 @@ export { limits } from './see/limits-read.ts';
 export type { Reading } from './see/sockets.ts';
 export { joinPairs } from './session/connection.ts';
 export type * from './session/events.ts';
+export type { Ended, EndedEnd } from './session/from-wire.ts';
 export type * from './session/socket.ts';
+export { type CaptureOptions, type CaptureSummary, readCapture } from './watch/read-capture.ts';
+export {
+  become,
+  type Decoder,
+  type Hint,
+  type Message as DecodedMessage,
+  malformed,
+  need,
+  ok,
+  type Step,
+  skip,
+} from './wire/app/decoder.ts';
 
 export interface SocketsOptions {
   /** In the words of `sockscope ls`: `:8080`, `node`, `state established and dst 10.0.0.0/8`. */

@@ -1,6 +1,20 @@
 /** What travels between the main thread of `watch` and the one that reads packets: plain values only. */
 import type { ExitCode } from '../errors.ts';
-import type { WireWish } from './wire-options.ts';
+import type { Batch } from '../view/wire/screen-rows.ts';
+import type { WireFlags, WireWish } from './wire-options.ts';
+
+/** The options as commander gives them. */
+export interface WatchFlags extends WireFlags {
+  interface?: string[];
+  write?: string;
+  owners: boolean;
+  promiscuous?: boolean;
+  snaplen: number;
+  buffer: number;
+  blockTimeout: number;
+  live?: boolean;
+  listInterfaces?: boolean;
+}
 
 export interface WatchOrder {
   readonly wish: WireWish;
@@ -17,11 +31,17 @@ export interface WatchOrder {
   /** An eventfd: when it can be read, the watch is over. */
   readonly wake: number;
   readonly colour: boolean;
+  /** Rows for the live screen go to the main thread, instead of lines to the output. */
+  readonly screen: boolean;
 }
+
+/** What the main thread answers to each batch: who does not answer is not sent more. */
+export type Taken = 'taken';
 
 export type FromWorker =
   | { readonly type: 'ready'; readonly interfaces: readonly string[] }
   | { readonly type: 'note'; readonly text: string }
+  | { readonly type: 'batch'; readonly batch: Batch }
   | {
       readonly type: 'refused';
       readonly code: string;

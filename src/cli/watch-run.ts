@@ -5,8 +5,7 @@ import { SockscopeError } from '../errors.ts';
 import { several } from '../view/units.ts';
 import { createWaker, interfaceNames } from '../watch/live.ts';
 import { isTerminal, paint, print, warn } from './output.ts';
-import type { WatchFlags } from './watch.ts';
-import type { FromWorker, WatchOrder } from './watch-order.ts';
+import type { FromWorker, WatchFlags, WatchOrder } from './watch-order.ts';
 import { wireFilter } from './wire-filter.ts';
 import type { WireWish } from './wire-options.ts';
 
@@ -23,7 +22,7 @@ export async function runWatch(words: string, wish: WireWish, flags: WatchFlags)
     interfaces: flags.interface ?? [],
     write: flags.write ?? null,
     // A recording is enough by itself; with a view asked for, both.
-    quietRecording: flags.write !== undefined && !asksForView(flags),
+    quietRecording: flags.write !== undefined && flags.live !== true && !asksForView(flags),
     owners: flags.owners,
     promiscuous: flags.promiscuous === true,
     snapLength: flags.snaplen,
@@ -31,10 +30,11 @@ export async function runWatch(words: string, wish: WireWish, flags: WatchFlags)
     blockTimeoutMs: Math.max(1, flags.blockTimeout),
     wake: waker.fd,
     colour: paint.bold('x') !== 'x',
+    screen: flags.live === true,
   };
   if (flags.live === true) {
     const { watchScreen } = await import('./watch-screen.ts');
-    return watchScreen(order, waker);
+    return watchScreen(order, waker, (message) => summary(message, order));
   }
   const worker = new Worker(join(__dirname, 'watch-worker.js'), { workerData: order });
   await attend(worker, waker.wake, order);

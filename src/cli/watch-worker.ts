@@ -1,8 +1,9 @@
 /** The thread of `watch` that reads the rings: everything from the frame to the line happens here, in place. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { ExitCode } from '../errors.ts';
 import { painter } from '../view/colour.ts';
 import { several } from '../view/units.ts';
+import { type ScreenFeed, screenFeed } from '../view/wire/screen-feed.ts';
 import type { WireContext, WireView } from '../view/wire/view.ts';
 import { wallClock } from '../view/wire/wall-clock.ts';
 import { type Frame, openLive } from '../watch/live.ts';
@@ -23,6 +24,8 @@ import { type Target, writtenFile } from './written-file.ts';
 
 /** Often enough to say soon that packets were lost. */
 const TURN_MS = 100;
+/** Batches on their way to a main thread that is busy, or whose terminal stands still. */
+const BATCHES_WAITING = 4;
 
 function tell(message: FromWorker): void {
   parentPort?.postMessage(message);
@@ -115,17 +118,22 @@ function watchingOf(
     device: () => (links.length > 1 ? device : ''),
     limit: wish.limit,
   };
-  const view: WireView = order.quietRecording
-    ? silent(wish.limit)
-    : viewFor(wish, context, {
-        iso: session.clock.startedAt.iso,
-        ns: session.clock.startedAt.ns,
-        uncertaintyNs: session.clock.uncertaintyNs,
-        netns: session.netns,
-      });
+  const feed: ScreenFeed | null = order.screen ? screenFeed(context, () => session.clock.now()) : null;
+  let waiting = 0;
+  const view: WireView =
+    feed ??
+    (order.quietRecording
+      ? silent(wish.limit)
+      : viewFor(wish, context, {
+          iso: session.clock.startedAt.iso,
+          ns: session.clock.startedAt.ns,
+          uncertaintyNs: session.clock.uncertaintyNs,
+          netns: session.netns,
+        }));
   const lane: Lane = createLane(view, {
     decoders,
-    messages: !order.quietRecording && wish.what !== 'follow' && wish.what !== 'connections',
+    messages:
+      order.screen || (!order.quietRecording && wish.what !== 'follow' && wish.what !== 'connections'),
     checksums: wish.verbose || wish.json,
   });
   const recorder =
@@ -154,6 +162,17 @@ function watchingOf(
     return texts.length === 0 ? undefined : texts;
   }
 
+  function show(): void {
+    while (parentPort !== null && receiveMessageOnPort(parentPort) !== undefined) {
+      waiting--;
+    }
+    const batch = waiting < BATCHES_WAITING ? (feed?.take() ?? null) : null;
+    if (batch !== null) {
+      waiting++;
+      tell({ type: 'batch', batch });
+    }
+  }
+
   return {
     frame(frame, link) {
       if (view.done) {
@@ -175,11 +194,13 @@ function watchingOf(
         out.length = 0;
       }
       recorder?.flush();
+      show();
     },
     tick() {
       lane.streams.tick(session.clock.now());
     },
     lost(count) {
+      feed?.lost(count);
       const at = session.clock.now();
       recorder?.event(
         { type: 'lost', at, source: 'ring', count, why: 'the ring was full' },

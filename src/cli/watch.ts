@@ -1,19 +1,8 @@
 /** `sockscope watch`: packets as they cross this machine's interfaces. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SockscopeError } from '../errors.ts';
-import { type WireFlags, wholeNumber, wireOptions, wireWish } from './wire-options.ts';
-
-export interface WatchFlags extends WireFlags {
-  interface?: string[];
-  write?: string;
-  owners: boolean;
-  promiscuous?: boolean;
-  snaplen: number;
-  buffer: number;
-  blockTimeout: number;
-  live?: boolean;
-  listInterfaces?: boolean;
-}
+import type { WatchFlags } from './watch-order.ts';
+import { wholeNumber, wireOptions, wireWish } from './wire-options.ts';
 
 /** As tcpdump: larger than any packet. */
 const WHOLE = 262_144;

@@ -1,11 +1,5 @@
 /** What the live screen has been told, within bounds: the newest rows of each kind, and totals of everything. */
-import type {
-  Batch,
-  ConnectionRow,
-  MessageRow,
-  PacketRow,
-  Talk,
-} from '../view/wire/screen-rows.ts';
+import type { Batch, ConnectionRow, MessageRow, PacketRow, Talk } from '../view/wire/screen-rows.ts';
 import { Ring } from './ring.ts';
 
 export const PACKETS = 20_000;

@@ -25,7 +25,9 @@ export function readDisplay(
     return { filter: read };
   }
   const words = read.expected.slice(0, WORDS).join(', ') + (read.expected.length > WORDS ? ', …' : '');
-  return { problem: { at: read.at, text: words === '' ? read.message : `${read.message} Possible: ${words}` } };
+  return {
+    problem: { at: read.at, text: words === '' ? read.message : `${read.message} Possible: ${words}` },
+  };
 }
 
 /** The frame's headers, as far as it was kept; what lies in `into` is replaced. */
@@ -66,7 +68,9 @@ export function judgeBy(filter: DisplayFilter | null, source: Source): Judge {
     messages: [],
     message: null,
     owners: (flow) =>
-      (flow as unknown as ConnectionRow).ends.map(({ owner }) => owner).filter((one): one is Owner => one !== null),
+      (flow as unknown as ConnectionRow).ends
+        .map(({ owner }) => owner)
+        .filter((one): one is Owner => one !== null),
   };
   function ask(withLane: boolean, row: ConnectionRow | undefined, messages: readonly Heard[]): boolean {
     // Of a lane and a flow a filter reads only what a row has under the same names; the test goes through every field.
@@ -92,8 +96,7 @@ export function judgeBy(filter: DisplayFilter | null, source: Source): Judge {
         messages.map(({ heard }) => heard).filter((one) => one !== null),
       );
     },
-    message: (row) =>
-      row.heard !== null && ask(false, source.connections.get(row.connection), [row.heard]),
+    message: (row) => row.heard !== null && ask(false, source.connections.get(row.connection), [row.heard]),
     connection: (row) => ask(false, row, []),
   };
 }

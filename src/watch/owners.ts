@@ -42,7 +42,14 @@ export function flowOwners(now: () => number): FlowOwners {
   function look(flow: Flow, end: 0 | 1): Owner | null {
     const local = flow.ends[end];
     const peer = flow.ends[(1 - end) as 0 | 1];
-    const socket = lookupSocket(diag, flow.protocol === 6 ? 6 : 17, local.bytes, local.port, peer.bytes, peer.port);
+    const socket = lookupSocket(
+      diag,
+      flow.protocol === 6 ? 6 : 17,
+      local.bytes,
+      local.port,
+      peer.bytes,
+      peer.port,
+    );
     if (socket === null || socket.inode === 0) {
       return null;
     }

@@ -274,7 +274,7 @@ export class Conversation {
       } else {
         next += step.consumed;
         this.deliver(lane, step.messages, at);
-        this.become(step.decoder, step.given, lane, bytes, next, to, at);
+        this.become(step, lane, bytes, next, to, at);
         return;
       }
     }
@@ -283,15 +283,19 @@ export class Conversation {
 
   /** Both directions go on with another decoder, and this side's rest is its first food. */
   private become(
-    name: string | null,
-    given: unknown,
+    { decoder: name, given, asksAgain }: Extract<Step, { step: 'become' }>,
     lane: Lane,
     bytes: Uint8Array,
     from: number,
     to: number,
     at: number,
   ): void {
+    const { spoken } = this;
+    const again = asksAgain === undefined ? null : spoken.asked;
     this.forget();
+    if (again !== null) {
+      this.ask(asksAgain!, again.name, again.at);
+    }
     const decoder = name === null ? undefined : this.candidates.find((one) => one.name === name);
     this.decoder = null;
     this.state = null;

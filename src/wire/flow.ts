@@ -1,9 +1,7 @@
-/** One conversation and its two ends. End 0 sent the first packet seen. */
-import type { FlowList } from './flows.ts';
+/** One conversation, its two ends, and (TCP) what is known of its two directions. End 0 sent the first packet seen. */
 import type { Headers } from './headers.ts';
 import { ipv4Text, ipv6Text } from './net/address.ts';
 import { NOTE, PACKET_NOTES, type PacketNote } from './notes.ts';
-import type { Half } from './stream-half.ts';
 
 /** How the client was told from the server: its SYN, the other's SYN-ACK, or ports and who spoke first. */
 export type KnownBy = 'syn' | 'syn-ack' | 'guessed';
@@ -131,4 +129,121 @@ function guess(firstPort: number, secondPort: number): 0 | 1 {
 
 function serves(port: number): boolean {
   return port < FIRST_EPHEMERAL || KNOWN_HIGH.includes(port);
+}
+
+/** A list through the flows themselves, from the longest silent to the one that spoke last. */
+export class FlowList {
+  oldest: Flow | null = null;
+  newest: Flow | null = null;
+
+  append(flow: Flow): void {
+    flow.list = this;
+    flow.older = this.newest;
+    flow.newer = null;
+    if (this.newest === null) {
+      this.oldest = flow;
+    } else {
+      this.newest.newer = flow;
+    }
+    this.newest = flow;
+  }
+
+  remove(flow: Flow): void {
+    const { older, newer } = flow;
+    if (older === null) {
+      this.oldest = newer;
+    } else {
+      older.newer = newer;
+    }
+    if (newer === null) {
+      this.newest = older;
+    } else {
+      newer.older = older;
+    }
+    flow.older = null;
+    flow.newer = null;
+    flow.list = null;
+  }
+
+  touch(flow: Flow): void {
+    if (this.newest !== flow) {
+      this.remove(flow);
+      this.append(flow);
+    }
+  }
+}
+
+/** A segment that waits behind a hole. */
+export interface Kept {
+  readonly seq: number;
+  readonly end: number;
+  /** May be shorter than the segment, when the capture cut it. */
+  readonly bytes: Uint8Array;
+  later: Kept | null;
+}
+
+/** Window scale: not known because the SYN was not seen, and known not to be used. */
+export const SCALE_UNKNOWN = -1;
+export const SCALE_NONE = -2;
+
+/** One direction of a TCP conversation. Sequence numbers are signed 32-bit: differences wrap by themselves with `| 0`. */
+export class Half {
+  readonly flow: Flow;
+  readonly side: 0 | 1;
+
+  /** Where relative numbers count from: the SYN's own number, or what precedes the first number seen. */
+  based = false;
+  base = 0;
+
+  // Reassembly.
+  /** `next` is meaningful: the number of the next byte to hand over. */
+  started = false;
+  next = 0;
+  /** The FIN's number, once one was seen. */
+  finSeen = false;
+  finAt = 0;
+  ended = false;
+  /** Segments beyond a hole, in order, without overlap. */
+  kept: Kept | null = null;
+  keptLast: Kept | null = null;
+  keptCount = 0;
+  keptBytes = 0;
+  /** There is a hole before the first kept segment, or before the FIN; and when it was noticed. */
+  holed = false;
+  holedAt = 0;
+  /** The other side has acknowledged more than was handed over; since when, and how far that was noted. */
+  ahead = false;
+  aheadAt = 0;
+  aheadNoted = 0;
+
+  // What it has sent, for the notes.
+  sent = false;
+  /** One beyond the highest number seen, and when that was sent. */
+  highest = 0;
+  highestAt = 0;
+  /** The last note bits of this direction. */
+  lastNotes = 0;
+  /** A probe of a closed window is out: one byte at `highest` that does not count as sent until it is acknowledged. */
+  probed = false;
+
+  // What it has said of the other direction.
+  acked = false;
+  lastAck = 0;
+  highestAck = 0;
+  /** Of its last segment, whatever that was. */
+  lastAt = 0;
+  dupAcks = 0;
+  /** As on the wire, -1 before the first; a SYN's is never scaled (RFC 7323 section 2.2). */
+  window = -1;
+  windowFromSyn = false;
+  scale = SCALE_UNKNOWN;
+  /** The furthest right edge it has announced, and the largest window. */
+  edgeKnown = false;
+  edge = 0;
+  largestWindow = 0;
+
+  constructor(flow: Flow, side: 0 | 1) {
+    this.flow = flow;
+    this.side = side;
+  }
 }

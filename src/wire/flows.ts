@@ -2,10 +2,10 @@
  * The conversations of a capture, TCP and UDP. A packet finds its own by addresses and ports, read as 32-bit words straight
  * from the frame: open addressing over typed arrays, and nothing is allocated for a packet of a known conversation.
  */
-import { Flow } from './flow.ts';
+import { Flow, FlowList } from './flow.ts';
 import type { Headers } from './headers.ts';
 
-export { Flow, FlowEnd, type KnownBy } from './flow.ts';
+export { Flow, FlowEnd, FlowList, type KnownBy } from './flow.ts';
 
 /** Conversations remembered at a time. Beyond it whoever has been silent longest is dropped. */
 export const MAX_FLOWS = 65_536;
@@ -13,48 +13,6 @@ export const MAX_FLOWS = 65_536;
 const FIRST_CAPACITY = 256;
 /** Ports, protocol and version, two addresses of up to four words. */
 const KEY_WORDS = 10;
-
-/** A list through the flows themselves, from the longest silent to the one that spoke last. */
-export class FlowList {
-  oldest: Flow | null = null;
-  newest: Flow | null = null;
-
-  append(flow: Flow): void {
-    flow.list = this;
-    flow.older = this.newest;
-    flow.newer = null;
-    if (this.newest === null) {
-      this.oldest = flow;
-    } else {
-      this.newest.newer = flow;
-    }
-    this.newest = flow;
-  }
-
-  remove(flow: Flow): void {
-    const { older, newer } = flow;
-    if (older === null) {
-      this.oldest = newer;
-    } else {
-      older.newer = newer;
-    }
-    if (newer === null) {
-      this.newest = older;
-    } else {
-      newer.older = older;
-    }
-    flow.older = null;
-    flow.newer = null;
-    flow.list = null;
-  }
-
-  touch(flow: Flow): void {
-    if (this.newest !== flow) {
-      this.remove(flow);
-      this.append(flow);
-    }
-  }
-}
 
 export class FlowTable {
   /** Which end of the flow found or added last sent the packet. */

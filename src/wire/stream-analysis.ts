@@ -4,9 +4,9 @@
  * what happened, ours differs, and the test beside tshark says where.
  */
 import type { Flow } from './flow.ts';
+import { type Half, SCALE_NONE, SCALE_UNKNOWN } from './flow.ts';
 import type { Headers } from './headers.ts';
 import { NOTE } from './notes.ts';
-import { type Half, SCALE_NONE, SCALE_UNKNOWN } from './stream-half.ts';
 import { windowScale } from './stream-options.ts';
 
 export const FIN = 1;

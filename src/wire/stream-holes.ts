@@ -3,8 +3,8 @@
  * acknowledged is the capture's own: the receiver has the bytes, so they do not come again, and the wait is only for
  * packets the capture itself took down in the wrong order.
  */
-import type { Half } from './stream-half.ts';
-import { type Kept, takeKept } from './stream-kept.ts';
+import type { Half, Kept } from './flow.ts';
+import { takeKept } from './stream-kept.ts';
 import type { Limits, StreamSink } from './stream-sink.ts';
 
 /** How long, or for how many bytes behind it, an acknowledged hole stays open. */

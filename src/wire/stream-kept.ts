@@ -2,18 +2,10 @@
  * Segments that came before their turn, per direction, in order and without overlap: of bytes that come twice the first seen
  * count, whatever the second ones say.
  */
-import type { Half } from './stream-half.ts';
+import type { Half, Kept } from './flow.ts';
 
 /** What a kept segment costs beside its bytes: tiny segments must not be free. */
 export const KEPT_COST = 160;
-
-export interface Kept {
-  readonly seq: number;
-  readonly end: number;
-  /** May be shorter than the segment, when the capture cut it. */
-  readonly bytes: Uint8Array;
-  later: Kept | null;
-}
 
 /** Keeps what is new of a segment beyond `half.next`, `captured` bytes of `length`. Returns how many of its bytes were new. */
 export function keep(

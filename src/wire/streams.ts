@@ -2,11 +2,12 @@
  * TCP and UDP packets → conversations: their streams in order, and what each packet is in the light of those before it.
  * Bytes in order are handed over straight from the packet. Only what comes before its turn is copied, and within bounds.
  */
+
+import { Half, SCALE_UNKNOWN } from './flow.ts';
 import { type Flow, FlowTable, MAX_FLOWS } from './flows.ts';
 import type { Headers } from './headers.ts';
 import { NOTE } from './notes.ts';
 import { ACK, announced, FIN, notesOn, RST, remember, resetCounts, SYN } from './stream-analysis.ts';
-import { Half, SCALE_UNKNOWN } from './stream-half.ts';
 import { Holes } from './stream-holes.ts';
 import { keep } from './stream-kept.ts';
 import type { ClosedHow, Limits, StreamSink } from './stream-sink.ts';

@@ -60,6 +60,8 @@ export type Step =
       readonly messages: readonly Message[];
       readonly consumed: number;
       readonly given?: unknown;
+      /** The request answered last is answered once more by the new protocol, under this pair (h2c: RFC 7540 section 3.2). */
+      readonly asksAgain?: number | undefined;
     };
 
 /** The most a decoder may ask to be buffered. What is longer is summarised from its beginning, and the rest skipped. */
@@ -109,8 +111,9 @@ export function become(
   messages: readonly Message[],
   consumed: number,
   given?: unknown,
+  asksAgain?: number,
 ): Step {
-  return { step: 'become', decoder, messages, consumed, given };
+  return { step: 'become', decoder, messages, consumed, given, asksAgain };
 }
 
 /** The decoder with its state's type hidden: the list holds decoders of different states. */

@@ -1,13 +1,28 @@
 /** Every protocol we read, each a file of its own. The order decides between equals; the last two take what nobody else wants. */
 import type { Decoder } from './decoder.ts';
+import { decoder as dns } from './dns.ts';
+import { decoder as gorpc } from './gorpc.ts';
 import { decoder as http1 } from './http1.ts';
 import { decoder as http2 } from './http2.ts';
 import { decoder as jsonrpc } from './jsonrpc.ts';
+import { decoder as mysql } from './mysql.ts';
 import { decoder as postgres } from './postgres.ts';
+import { decoder as redis } from './redis.ts';
 import { decoder as tls } from './tls.ts';
 import { decoder as websocket } from './websocket.ts';
 
-export const decoders: readonly Decoder[] = [http1, http2, websocket, tls, postgres, jsonrpc];
+export const decoders: readonly Decoder[] = [
+  http1,
+  http2,
+  websocket,
+  tls,
+  redis,
+  postgres,
+  mysql,
+  dns,
+  jsonrpc,
+  gorpc,
+];
 
 /** protocol → what its messages' fields are called, for filters and --fields. */
 export function vocabulary(all: readonly Decoder[]): ReadonlyMap<string, readonly string[]> {

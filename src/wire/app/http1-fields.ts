@@ -96,7 +96,7 @@ export function addHeaders(
 
 /**
  * The first header of that name (lower case) among the lines in bytes[from, to), without making strings of the others. Null:
- * a name has white space behind it, which is worth a warning.
+ * a name has white space behind it, which is worth a warning, or this one is there twice.
  */
 export function headerValue(bytes: Uint8Array, from: number, to: number, name: string): string | null {
   let value = '';
@@ -109,7 +109,10 @@ export function headerValue(bytes: Uint8Array, from: number, to: number, name: s
     if (colon > line && colon < end && bytes[colon - 1]! <= 32) {
       return null;
     }
-    if (colon === line + name.length && value === '' && isNamed(bytes, line, name)) {
+    if (colon === line + name.length && isNamed(bytes, line, name)) {
+      if (value !== '') {
+        return null;
+      }
       value = text(bytes, colon + 1, Math.min(end, colon + 1 + MAX_VALUE)).trim();
     }
     line = end + 1;

@@ -29,6 +29,8 @@ export interface Http2Given {
   readonly settings: string;
 }
 
+const UPGRADED_STREAM = 1;
+
 /** After a reply 101 whose head is bytes[from, to). */
 export function switched(
   reply: Message,
@@ -58,7 +60,7 @@ export function switched(
       host,
       settings: asked?.settings ?? '',
     };
-    return become('http2', [reply], consumed, given);
+    return become('http2', [reply], consumed, given, UPGRADED_STREAM);
   }
   return become(null, [reply], consumed);
 }

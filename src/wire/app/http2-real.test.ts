@@ -223,10 +223,10 @@ describe.skipIf(needs('nghttp', 'curl').missing !== null)('an upgrade', () => {
     const handed = hear(http1, turns!, { others: [decoder] });
     expect(handed.troubles).toEqual([]);
     const own = handed.said.filter((one) => one.kind !== 'notice');
-    expect(own.map((one) => [one.kind, one.name, one.fields.version, one.fields.path])).toEqual([
-      ['request', 'GET', '1.1', '/first'],
-      ['reply', '101', '1.1', '/first'],
-      ['reply', '200', '2', '/first'],
+    expect(own.map((one) => [one.kind, one.name, one.fields.version, one.fields.path, one.asked])).toEqual([
+      ['request', 'GET', '1.1', '/first', null],
+      ['reply', '101', '1.1', '/first', 'GET'],
+      ['reply', '200', '2', '/first', 'GET'],
     ]);
   });
 });

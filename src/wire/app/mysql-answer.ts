@@ -1,7 +1,17 @@
 /** OK, EOF and ERR: the end of an answer of MySQL, and what it says with all that came before. */
 import type { Value } from '../value.ts';
 import type { Message } from './decoder.ts';
-import { type Answer, CAN, newAnswer, STATUS, type State, say, u16, type Work } from './mysql-state.ts';
+import {
+  type Answer,
+  CAN,
+  type Extra,
+  newAnswer,
+  STATUS,
+  type State,
+  say,
+  u16,
+  type Work,
+} from './mysql-state.ts';
 import { lenenc, lenencText, reader, rowOf, short } from './mysql-values.ts';
 import { withoutPasswords } from './sql.ts';
 import { latin1, text } from './text.ts';
@@ -129,8 +139,10 @@ export function finish(state: State, work: Work, status: number, said: Message[]
     state.queue.shift();
   }
   const unasked = work.pair === null && answer.failed;
-  const pair = work.pair === null ? {} : { pair: work.pair };
-  const extra = { ...pair, ...(more ? { more } : {}), ...(answer.failed ? { failed: true } : {}) };
+  const extra: Extra = { more, failed: answer.failed };
+  if (work.pair !== null) {
+    extra.pair = work.pair;
+  }
   const name = answer.failed ? 'Error' : work.name;
   said.push(say(state.server, unasked ? 'notice' : 'reply', name, () => answerFields(answer), extra));
 }

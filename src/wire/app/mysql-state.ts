@@ -177,6 +177,8 @@ export interface Extra {
   failed?: boolean;
 }
 
+type Writable<T> = { -readonly [name in keyof T]: T[name] };
+
 /** A message; all bytes of the lane that nothing else has claimed are its own. */
 export function say(
   lane: Lane,
@@ -185,9 +187,18 @@ export function say(
   fields: () => Values,
   extra: Extra = {},
 ): Message {
-  const bytes = lane.unsaid;
+  const message: Writable<Message> = { protocol: 'mysql', kind, name, bytes: lane.unsaid, fields };
   lane.unsaid = 0;
-  return { protocol: 'mysql', kind, name, bytes, fields, ...extra };
+  if (extra.pair !== undefined) {
+    message.pair = extra.pair;
+  }
+  if (extra.more === true) {
+    message.more = true;
+  }
+  if (extra.failed === true) {
+    message.failed = true;
+  }
+  return message;
 }
 
 export function rememberStatement(state: State, id: number, statement: Statement): void {

@@ -1,15 +1,14 @@
 /** The server's answers to statements: rows, tags and errors, each given to the request at the head of the queue. */
 import type { Value, Values } from '../value.ts';
 import type { Message } from './decoder.ts';
-import { type Answer, newAnswer, type State, say, type Work, zero } from './postgres-state.ts';
+import { type Answer, type Extra, newAnswer, type State, say, type Work, zero } from './postgres-state.ts';
 import { rowOf, typeName } from './postgres-values.ts';
-import { commandOf, withoutPasswords } from './sql.ts';
+import { withoutPasswords } from './sql.ts';
 import { text } from './text.ts';
 
 const ROWS_KEPT = 3;
 const ROW_KEPT = 4096;
 const TEXT_KEPT = 2048;
-const encoder = new TextEncoder();
 
 export function head(state: State): Work | undefined {
   return state.queue[0];
@@ -68,18 +67,18 @@ export function sayAnswer(
   transaction: string | null,
 ): void {
   const fields = () => answerFields(answer, transaction);
-  const pair = work === undefined ? {} : { pair: work.pair };
-  const extra = { ...pair, ...(more ? { more } : {}), ...(answer.error !== null ? { failed: true } : {}) };
+  const extra: Extra = { more, failed: answer.error !== null };
+  if (work !== undefined) {
+    extra.pair = work.pair;
+  }
   const kind = work === undefined && answer.error !== null ? 'notice' : 'reply';
   said.push(say(state.server, kind, answerName(answer, work), fields, extra));
 }
 
 function answerName(answer: Answer, work: Work | undefined): string {
   switch (answer.end) {
-    case 'tag': {
-      const tag = encoder.encode(answer.tag);
-      return commandOf(tag, 0, tag.length);
-    }
+    case 'tag':
+      return answer.command;
     case 'error':
       return 'Error';
     case 'empty':

@@ -18,6 +18,8 @@ import {
   say,
   type Unit,
   u16,
+  type Work,
+  type WorkKind,
   zero,
 } from './postgres-state.ts';
 import { afterParameters, formatsAt, hex, parametersOf, typeName } from './postgres-values.ts';
@@ -66,7 +68,7 @@ export function heardClient(
       finishUnit(state, said);
       // While it copies in, the server passes Sync over (protocol documentation, "COPY Operations").
       if (!state.copyIn) {
-        state.queue.push({ ...plainWork(state, 'Sync'), kind: 'sync' });
+        state.queue.push(plainWork(state, 'sync', 'Sync'));
       }
       break;
     case 0x70:
@@ -79,7 +81,7 @@ export function heardClient(
     case 0x46: {
       finishUnit(state, said);
       const oid = to - from >= 4 ? i32(bytes, from) >>> 0 : 0;
-      const work = { ...plainWork(state, 'FunctionCall'), kind: 'function' as const };
+      const work = plainWork(state, 'function', 'FunctionCall');
       said.push(say(state.client, 'request', 'FunctionCall', () => ({ function: oid }), { pair: work.pair }));
       state.queue.push(work);
       break;
@@ -90,8 +92,8 @@ export function heardClient(
   }
 }
 
-function plainWork(state: State, name: string) {
-  return { pair: ++state.pairs, name, waits: 0, execute: false, statement: null, formats: null };
+function plainWork(state: State, kind: WorkKind, name: string, waits = 0): Work {
+  return { kind, pair: ++state.pairs, name, waits, execute: false, statement: null, formats: null };
 }
 
 function query(
@@ -105,7 +107,7 @@ function query(
   const end = zero(bytes, from, to);
   const sql: Sql = { bytes: bytes.slice(from, end), cut };
   const name = commandOf(bytes, from, end);
-  const work = { ...plainWork(state, name), kind: 'query' as const };
+  const work = plainWork(state, 'query', name);
   said.push(say(state.client, 'request', name, () => sqlFields(sql), { pair: work.pair }));
   state.queue.push(work);
 }
@@ -219,7 +221,7 @@ function close(state: State, bytes: Uint8Array, from: number, to: number, said: 
   } else {
     forgetStatement(state, name);
   }
-  const work = { ...plainWork(state, 'Close'), kind: 'extended' as const, waits: 1 };
+  const work = plainWork(state, 'extended', 'Close', 1);
   const fields = () => (portal ? { portal: name } : { statement: name });
   said.push(say(state.client, 'request', 'Close', fields, { pair: work.pair }));
   state.queue.push(work);
@@ -251,7 +253,7 @@ function finishUnit(state: State, said: Message[]): void {
 }
 
 function password(state: State, bytes: Uint8Array, from: number, to: number, said: Message[]): void {
-  const work = { ...plainWork(state, ''), kind: 'auth' as const };
+  const work = plainWork(state, 'auth', '');
   const request = (name: string, fields: () => Values) =>
     said.push(say(state.client, 'request', name, fields, { pair: work.pair }));
   const end = zero(bytes, from, to);
@@ -311,7 +313,7 @@ export function heardStartup(
     return false;
   }
   state.phase = 'messages';
-  const work = { ...plainWork(state, 'Startup'), kind: 'startup' as const };
+  const work = plainWork(state, 'startup', 'Startup');
   const protocol = `3.${code & 0xffff}`;
   const settings = bytes.slice(from + 8, to);
   said.push(

@@ -232,15 +232,12 @@ describe.skipIf(needs('psql', 'initdb', 'postgres', 'pgbench', 'openssl').missin
       });
       const { said, troubles } = hear(decoder, heardTurns, { ...setting, others: [tls] });
       expect(troubles).toEqual([]);
-      expect(said.map((one) => [one.protocol, one.name])).toEqual([
-        ['postgres', 'SSLRequest'],
-        ['postgres', 'Accepted'],
-        ['tls', 'ClientHello'],
-        ['tls', 'ServerHello'],
-        ['tls', 'Encrypted'],
-        ['tls', 'ApplicationData'],
-        ['tls', 'ApplicationData'],
-      ]);
+      // The server's curve is P-256 unless told otherwise (ssl_ecdh_curve), and the client guesses another: a retry may come.
+      const names = said
+        .map((one) => `${one.protocol} ${one.name}`)
+        .filter((name) => !name.endsWith('ApplicationData'));
+      expect(names.slice(0, 3)).toEqual(['postgres SSLRequest', 'postgres Accepted', 'tls ClientHello']);
+      expect(names.slice(-2)).toEqual(['tls ServerHello', 'tls Encrypted']);
       anySplitGivesTheSame(decoder, heardTurns, { ...setting, others: [tls] }, 5);
     });
 

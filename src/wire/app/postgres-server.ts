@@ -4,6 +4,7 @@ import type { Message } from './decoder.ts';
 import { errorFields, failed, finished, head, sayAnswer, sayHeld } from './postgres-answer.ts';
 import { i32, nameAt, newAnswer, type State, say, u16, zero } from './postgres-state.ts';
 import { columnsOf, hex } from './postgres-values.ts';
+import { commandOf } from './sql.ts';
 import { shortened, text } from './text.ts';
 
 const TEXT_KEPT = 2048;
@@ -56,6 +57,7 @@ export function heardServer(
       break;
     case 0x43:
       answer.tag = nameAt(bytes, from, zero(bytes, from, to));
+      answer.command = commandOf(bytes, from, to);
       finished(state, 'tag', said);
       break;
     case 0x49:

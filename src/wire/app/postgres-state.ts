@@ -81,6 +81,8 @@ export interface Answer {
   formats: readonly number[] | null;
   parameterTypes: readonly number[] | null;
   tag: string;
+  /** The tag's first word. */
+  command: string;
   copy: '' | 'in' | 'out' | 'both';
   copyMessages: number;
   copyBytes: number;
@@ -153,6 +155,7 @@ export function newAnswer(): Answer {
     formats: null,
     parameterTypes: null,
     tag: '',
+    command: '',
     copy: '',
     copyMessages: 0,
     copyBytes: 0,
@@ -167,6 +170,8 @@ export interface Extra {
   failed?: boolean;
 }
 
+type Writable<T> = { -readonly [name in keyof T]: T[name] };
+
 /** A message; all bytes of the lane that nothing else has claimed are its own. */
 export function say(
   lane: Lane,
@@ -175,9 +180,18 @@ export function say(
   fields: () => Values,
   extra: Extra = {},
 ): Message {
-  const bytes = lane.unsaid;
+  const message: Writable<Message> = { protocol: 'postgres', kind, name, bytes: lane.unsaid, fields };
   lane.unsaid = 0;
-  return { protocol: 'postgres', kind, name, bytes, fields, ...extra };
+  if (extra.pair !== undefined) {
+    message.pair = extra.pair;
+  }
+  if (extra.more === true) {
+    message.more = true;
+  }
+  if (extra.failed === true) {
+    message.failed = true;
+  }
+  return message;
 }
 
 /** The one not prepared anew for longest goes. */

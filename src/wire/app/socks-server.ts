@@ -10,10 +10,8 @@ import {
   GRANTED,
   GSSAPI,
   methodName,
-  NO_AUTHENTICATION,
   NO_METHOD,
   oldReplyName,
-  PASSWORD,
   replyName,
   UDP_ASSOCIATE,
 } from './socks-names.ts';
@@ -59,17 +57,12 @@ function methodTaken(bytes: Uint8Array, from: number, to: number, state: State):
   }
   const method = bytes[from + 1]!;
   const failed = method === NO_METHOD;
-  const known = method === NO_AUTHENTICATION || method === GSSAPI || method === PASSWORD;
   if (!failed && state.offered?.includes(method) !== true) {
     return malformed(1, `method ${methodName(method)} was not offered`);
   }
   state.method = method;
   state.over = failed ? 'refused' : 'no';
-  const fields = () => ({
-    version: '5',
-    method: methodName(method),
-    ...(known || failed ? {} : { read: false }),
-  });
+  const fields = () => ({ version: '5', method: methodName(method) });
   return ok([say('reply', 'Method', 2, fields, { pair: 'greeting', failed })], 2);
 }
 

@@ -115,7 +115,7 @@ export const decoder = decoderOf<State>({
   recognises,
   speaks: {
     socks: [
-      ...['version', 'methods', 'method', 'read', 'user', 'password', 'command', 'host', 'port'],
+      ...['version', 'methods', 'method', 'user', 'password', 'command', 'host', 'port'],
       ...['reply', 'reply.code', 'bound.host', 'bound.port', 'token.length', 'bytes'],
     ],
   },

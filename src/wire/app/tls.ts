@@ -2,7 +2,6 @@
  * TLS 1.0 to 1.3 and SSL 3.0 (RFC 8446, RFC 5246): records, the handshake as far as it is in the clear, alerts, and how many
  * bytes were carried in secret.
  */
-import type { Values } from '../value.ts';
 import {
   decoderOf,
   type Hint,
@@ -16,25 +15,11 @@ import {
 } from './decoder.ts';
 import { oneLine } from './sql.ts';
 import { shortened } from './text.ts';
-import { cipherName } from './tls-ciphers.ts';
-import {
-  alpnNames,
-  certificateMessageFields,
-  clientHelloFields,
-  keyExchangeFields,
-  serverHelloFields,
-  tlsSummary,
-} from './tls-fields.ts';
-import { extension, type Hello, isRetry, readHello, spokenVersion, u16, u24 } from './tls-hello.ts';
-import {
-  alertName,
-  CERTIFICATE,
-  CLIENT_HELLO,
-  handshakeName,
-  SERVER_HELLO,
-  SERVER_KEY_EXCHANGE,
-  versionName,
-} from './tls-names.ts';
+import { tlsSummary } from './tls-fields.ts';
+import { handshake, nowEncrypted, TLS13 } from './tls-handshake.ts';
+import { u16 } from './tls-hello.ts';
+import { alertName, CLIENT_HELLO, SERVER_HELLO } from './tls-names.ts';
+import { begin, type State, say } from './tls-state.ts';
 
 const CHANGE_CIPHER_SPEC = 20;
 const ALERT = 21;
@@ -45,89 +30,6 @@ const HEARTBEAT = 24;
 const HEADER = 5;
 /** 2^14 and what TLS 1.2 allows encryption to add (RFC 5246, section 6.2.3). */
 const LONGEST_RECORD = 16_384 + 2048;
-/** The most of one handshake message that is kept; long chains of certificates are longer. */
-const HANDSHAKE_KEPT = 64 * 1024;
-const TLS13 = 0x0304;
-const PRE_SHARED_KEY = 41;
-const NOTHING = new Uint8Array(0);
-
-interface Lane {
-  /** A handshake message as far as it has come: message[0, have), its header first. */
-  message: Uint8Array;
-  have: number;
-  /** Of one longer than HANDSHAKE_KEPT: bytes still to pass by. */
-  pass: number;
-  /** Of a record of application data: bytes still to pass by. */
-  rest: number;
-  /** Bytes that belong to no message yet go to the next one. */
-  unsaid: number;
-  /** Said before its record's last byte is consumed. */
-  problem: string | null;
-  /** ChangeCipherSpec was sent: handshake and alerts are encrypted (up to TLS 1.2). */
-  changed: boolean;
-  finished: boolean;
-  records: number;
-  bytes: number;
-}
-
-interface State {
-  readonly midStream: boolean;
-  readonly client: Lane;
-  readonly server: Lane;
-  /** The ClientHellos so far: their number pairs the answer. */
-  hellos: number;
-  asked: boolean;
-  session: string;
-  /** Chosen by the server; 0 before. */
-  version: number;
-  cipher: number;
-  alpn: string | null;
-  resumed: boolean;
-  encrypted: boolean;
-}
-
-function newLane(): Lane {
-  return {
-    message: NOTHING,
-    have: 0,
-    pass: 0,
-    rest: 0,
-    unsaid: 0,
-    problem: null,
-    changed: false,
-    finished: false,
-    records: 0,
-    bytes: 0,
-  };
-}
-
-function begin({ midStream }: Hint): State {
-  return {
-    midStream,
-    client: newLane(),
-    server: newLane(),
-    hellos: 0,
-    asked: false,
-    session: '',
-    version: 0,
-    cipher: 0,
-    alpn: null,
-    resumed: false,
-    encrypted: false,
-  };
-}
-
-function say(
-  lane: Lane,
-  kind: Message['kind'],
-  name: string,
-  fields: () => Values,
-  extra: { pair?: number; failed?: boolean } = {},
-): Message {
-  const bytes = lane.unsaid;
-  lane.unsaid = 0;
-  return { protocol: 'tls', kind, name, bytes, fields, ...extra };
-}
 
 /** As many records as are there. */
 function records(side: Side, bytes: Uint8Array, from: number, to: number, state: State): Step {
@@ -197,18 +99,6 @@ function applicationData(state: State, side: Side, length: number, said: Message
   }
 }
 
-function nowEncrypted(state: State, lane: Lane, said: Message[]): void {
-  const { version, cipher, alpn, resumed } = state;
-  state.encrypted = true;
-  const fields = () => ({
-    version: versionName(version),
-    cipher: cipherName(cipher),
-    ...(alpn !== null ? { alpn } : {}),
-    resumed,
-  });
-  said.push(say(lane, 'notice', 'Encrypted', fields));
-}
-
 /** A record other than application data: bytes[from, to) is its content. Null, or what is wrong. */
 function record(
   state: State,
@@ -263,130 +153,6 @@ function alert(state: State, side: Side, bytes: Uint8Array, from: number, to: nu
   } else {
     said.push(say(lane, 'notice', 'Alert', fields, { failed }));
   }
-}
-
-/** Messages may share a record, and one may fill many. */
-function handshake(
-  state: State,
-  side: Side,
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-  said: Message[],
-): string | null {
-  const lane = state[side];
-  for (let at = from; at < to; ) {
-    if (lane.pass > 0) {
-      const passed = Math.min(lane.pass, to - at);
-      lane.pass -= passed;
-      lane.unsaid += passed;
-      at += passed;
-    } else if (lane.have < 4) {
-      if (lane.have === 0) {
-        lane.message = new Uint8Array(4);
-      }
-      lane.message[lane.have++] = bytes[at++]!;
-      lane.unsaid++;
-      if (lane.have < 4) {
-        continue;
-      }
-      if (handshakeName(lane.message[0]!) === null) {
-        return `handshake message ${lane.message[0]} is unknown`;
-      }
-    } else {
-      const whole = 4 + u24(lane.message, 1);
-      const taken = Math.min(Math.min(whole, HANDSHAKE_KEPT) - lane.have, to - at);
-      append(lane, bytes, at, at + taken);
-      at += taken;
-      if (lane.have === HANDSHAKE_KEPT && whole > lane.have) {
-        lane.pass = whole - lane.have;
-      }
-    }
-    if (lane.have >= 4 && lane.pass === 0) {
-      const whole = 4 + u24(lane.message, 1);
-      if (lane.have >= Math.min(whole, HANDSHAKE_KEPT)) {
-        const body = lane.message.subarray(4, lane.have);
-        const kind = lane.message[0]!;
-        lane.have = 0;
-        lane.message = NOTHING;
-        const problem = message(state, side, kind, body, whole > HANDSHAKE_KEPT, said);
-        if (problem !== null) {
-          return problem;
-        }
-      }
-    }
-  }
-  return null;
-}
-
-/** The room grows with what comes, not with what is announced. */
-function append(lane: Lane, bytes: Uint8Array, from: number, to: number): void {
-  const needed = lane.have + to - from;
-  if (needed > lane.message.length) {
-    const larger = new Uint8Array(Math.max(needed, 2 * lane.message.length));
-    larger.set(lane.message.subarray(0, lane.have));
-    lane.message = larger;
-  }
-  lane.message.set(bytes.subarray(from, to), lane.have);
-  lane.unsaid += to - from;
-  lane.have = needed;
-}
-
-/** One handshake message; `body` is ours to keep. */
-function message(
-  state: State,
-  side: Side,
-  kind: number,
-  body: Uint8Array,
-  cut: boolean,
-  said: Message[],
-): string | null {
-  const lane = state[side];
-  const name = handshakeName(kind) ?? '';
-  if (kind === CLIENT_HELLO || kind === SERVER_HELLO) {
-    if ((kind === CLIENT_HELLO) !== (side === 'client')) {
-      return `a ${name} from the ${side}`;
-    }
-    const hello = readHello(body, side === 'client');
-    if (hello === null) {
-      return `the lengths in a ${name} do not fit`;
-    }
-    said.push(kind === CLIENT_HELLO ? clientHello(state, hello) : serverHello(state, hello));
-  } else if (kind === CERTIFICATE) {
-    said.push(say(lane, 'notice', name, () => certificateMessageFields(body, cut)));
-  } else if (kind === SERVER_KEY_EXCHANGE) {
-    said.push(say(lane, 'notice', name, () => keyExchangeFields(body)));
-  } else {
-    said.push(say(lane, 'notice', name, () => ({})));
-  }
-  return null;
-}
-
-function clientHello(state: State, hello: Hello): Message {
-  state.asked = true;
-  state.session = hello.session;
-  return say(state.client, 'request', 'ClientHello', () => clientHelloFields(hello), {
-    pair: ++state.hellos,
-  });
-}
-
-function serverHello(state: State, hello: Hello): Message {
-  const retry = isRetry(hello);
-  const version = spokenVersion(hello);
-  const resumed =
-    version === TLS13
-      ? extension(hello, PRE_SHARED_KEY) !== undefined
-      : hello.session !== '' && hello.session === state.session;
-  if (!retry) {
-    state.version = version;
-    state.cipher = hello.ciphers[0]!;
-    state.alpn = alpnNames(hello)[0] ?? null;
-    state.resumed = resumed;
-  }
-  const name = retry ? 'HelloRetryRequest' : 'ServerHello';
-  const extra = state.asked ? { pair: state.hellos } : {};
-  state.asked = false;
-  return say(state.server, 'reply', name, () => serverHelloFields(hello, resumed), extra);
 }
 
 function recognises(hint: Hint, bytes: Uint8Array, from: number, to: number): number {

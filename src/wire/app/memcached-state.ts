@@ -1,0 +1,142 @@
+/** What a memcached conversation remembers between calls. */
+import type { Prefix } from './lines-prefix.ts';
+
+/** Requests that wait; the conversation itself forgets them sooner. */
+const MAX_WAITING = 65536;
+
+/** A request that waits for its answer. */
+export interface Ask {
+  readonly pair: number;
+  readonly command: string;
+  /** How many keys a get asks for. */
+  readonly keys: number;
+  /** Meta commands: no answer comes in the usual case (flag q). */
+  readonly quiet: boolean;
+  /** Meta commands: the value is asked for, so that a hit is VA and not HD. */
+  readonly value: boolean;
+  /** What tells answers apart that may be left out: the opaque token, and the key when it is asked back. */
+  readonly opaque: string | null;
+  readonly key: string | null;
+}
+
+/** One VALUE of an answer. */
+export interface Item {
+  readonly key: string;
+  readonly flags: string;
+  readonly cas: string | null;
+  readonly data: Prefix;
+}
+
+/** An answer of many lines, so far. */
+export interface Gathered {
+  bytes: number;
+  hits: number;
+  readonly items: Item[];
+  /** Bytes copied, of all items. */
+  kept: number;
+  readonly stats: [string, string][];
+  /** Lines of a dump, which are counted and not kept. */
+  lines: number;
+}
+
+/** A line that is followed by a body. */
+export interface Head {
+  readonly words: readonly string[];
+  readonly bytes: number;
+  readonly data: Prefix;
+}
+
+export interface State {
+  client: Head | null;
+  server: Head | null;
+  clientSearched: number;
+  serverSearched: number;
+  waiting: Ask[];
+  head: number;
+  next: number;
+  gathered: Gathered | null;
+  watching: boolean;
+}
+
+export function newState(): State {
+  return {
+    client: null,
+    server: null,
+    clientSearched: 0,
+    serverSearched: 0,
+    waiting: [],
+    head: 0,
+    next: 0,
+    gathered: null,
+    watching: false,
+  };
+}
+
+export function newGathered(): Gathered {
+  return { bytes: 0, hits: 0, items: [], kept: 0, stats: [], lines: 0 };
+}
+
+export function waits(state: State, ask: Ask): void {
+  state.waiting.push(ask);
+  if (state.waiting.length - state.head > MAX_WAITING) {
+    state.head++;
+  }
+  if (state.head > 1024 && state.head * 2 > state.waiting.length) {
+    state.waiting.splice(0, state.head);
+    state.head = 0;
+  }
+}
+
+export function oldest(state: State): Ask | null {
+  return state.waiting[state.head] ?? null;
+}
+
+/** The request that this answer belongs to, and all before it that will have none. */
+export function answers(state: State, status: string, flags: readonly string[]): Ask | null {
+  const louder = status.endsWith('ERROR') && anyLouder(state);
+  for (;;) {
+    const ask = oldest(state);
+    if (ask === null) {
+      state.waiting.length = 0;
+      state.head = 0;
+      return null;
+    }
+    state.head++;
+    if (!ask.quiet || belongs(ask, status, flags, louder)) {
+      return ask;
+    }
+  }
+}
+
+/** With flag q the usual answer is left out (doc/protocol.txt); these are what is left. */
+const UNUSUAL: Readonly<Record<string, readonly string[]>> = {
+  ms: ['NS', 'EX', 'NF'],
+  md: ['EX'],
+  ma: ['NS', 'EX'],
+};
+
+function belongs(ask: Ask, status: string, flags: readonly string[], louder: boolean): boolean {
+  if (status.endsWith('ERROR')) {
+    // Any command may fail; one that must be answered is the likelier one.
+    return !louder;
+  }
+  const told = status === 'VA' || (status === 'HD' && ask.command === 'mg');
+  if (told ? ask.value !== (status === 'VA') : UNUSUAL[ask.command]?.includes(status) !== true) {
+    return false;
+  }
+  const opaque = flags.find((flag) => flag.startsWith('O'));
+  if (opaque !== undefined || ask.opaque !== null) {
+    return opaque?.slice(1) === (ask.opaque ?? undefined);
+  }
+  const key = flags.find((flag) => flag.startsWith('k'));
+  return ask.key === null || key === undefined || key.slice(1) === ask.key;
+}
+
+function anyLouder(state: State): boolean {
+  for (let i = state.head; i < state.waiting.length; i++) {
+    if (!state.waiting[i]!.quiet) {
+      return true;
+    }
+  }
+  return false;
+}
