@@ -93,6 +93,11 @@ function budgetsOf({ budget, contenders }: Plan): readonly Budget[] {
     .map((one) => ({ ours: one.name, against: against.name, atMost: budget }));
 }
 
+/** A line below the last table: what its figures do not say. */
+export function remark(text: string): void {
+  publish(text);
+}
+
 function publish(text: string): void {
   sections.push(text);
   process.stdout.write(`${text}\n`);

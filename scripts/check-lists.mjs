@@ -5,7 +5,10 @@ import { parseAst } from 'rolldown/parseAst';
 import { filesBelow, runAsCheck } from './lib.mjs';
 
 /** `folder`: where members live. `exports`: what makes a file a member. `list`: the file that must name it, as a relative import. */
-export const registries = [{ list: 'src/cli/commands.ts', folder: 'src/cli', exports: 'define' }];
+export const registries = [
+  { list: 'src/cli/commands.ts', folder: 'src/cli', exports: 'define' },
+  { list: 'src/wire/app/decoders.ts', folder: 'src/wire/app', exports: 'decoder' },
+];
 
 export function checkLists(root, table = registries) {
   const problems = [];
@@ -21,7 +24,7 @@ export function checkLists(root, table = registries) {
       if (!named.includes(`'${specifier}'`)) {
         const here = relative(root, file);
         problems.push(
-          `${here}: exports \`${exports}\` but ${list} does not name it; add a line with import('${specifier}') to ${basename(list)}.`,
+          `${here}: exports \`${exports}\` but ${list} does not name it; add a line with import('${specifier}') (or an import of it) to ${basename(list)}.`,
         );
       }
     }

@@ -14,6 +14,16 @@ export const commands: readonly Entry[] = [
     load: () => import('./ls.ts'),
   },
   {
+    name: 'watch',
+    summary: 'packets as they cross the wire, and what was said in them (tcpdump, but readable)',
+    load: () => import('./watch.ts'),
+  },
+  {
+    name: 'open',
+    summary: 'the same of a capture file: packets, messages, connections, statistics',
+    load: () => import('./open.ts'),
+  },
+  {
     name: 'kill',
     summary: 'end what listens on a port, by port, program or pid; or destroy one connection',
     load: () => import('./kill.ts'),

@@ -18,6 +18,9 @@ Examples:
   sockscope                      an overview of this machine
   sockscope ls :8080             who is on port 8080, both sides
   sockscope ls close-wait        connections that the program forgot to close
+  sockscope watch port 5432      packets and, under them, what was said
+  sockscope watch -m http        requests and replies with their times
+  sockscope open crash.pcapng    the same of a recording
   sockscope kill :3000           end what listens on port 3000, and say whether the port is free
   sockscope limits               what runs out first
   sockscope addr localhost:3000  why "localhost" is refused
@@ -26,7 +29,7 @@ Examples:
 async function program(argv: readonly string[]): Promise<Command> {
   const root = new Command('sockscope');
   root
-    .description('See the network connections of this machine, who holds them, and what is wrong with them.')
+    .description('See the network connections of this machine, who holds them, what they say, and what is wrong with them.')
     .version(version, '-V, --version')
     .helpOption('-h, --help', 'this help')
     .showHelpAfterError('(sockscope --help lists the commands)')

@@ -22,8 +22,11 @@ const GUTTER = 2;
 const GAP = 2;
 /** `127.0.0.1:65535` and the like stay whole; a long IPv6 address keeps its end. */
 const END_LEAST = 15;
-const END_WITH_OWNER = 44;
-const STATE_LEAST = 16;
+const SERVER_LEAST = 6;
+const OWNER_LEAST = 8;
+const OWNER_MOST = 30;
+/** `client closed` */
+const STATE_LEAST = 13;
 
 export function selectable(line: Line, selected: boolean, active: boolean, width: number): Line {
   const whole = [span(selected ? '› ' : '  ', selected ? 'bold' : 'plain'), ...line];
@@ -56,10 +59,22 @@ export function serverOf(row: ConnectionRow): EndRow {
   return row.ends[row.clientEnd === 0 ? 1 : 0];
 }
 
-export interface ConnectionColumns {
-  end: number;
-  /** How many of the address's columns come before the owner. */
+/** On a machine that talks to itself, the second address says nothing new. */
+function serverText(row: ConnectionRow): string {
+  const server = serverOf(row);
+  return server.address === clientOf(row).address ? `:${server.port}` : server.text;
+}
+
+/** Two columns of ends: each as wide as its texts want, and what is missing is taken from both. */
+interface EndColumn {
+  width: number;
+  /** How many of them come before the owner. */
   address: number;
+}
+
+export interface ConnectionColumns {
+  client: EndColumn;
+  server: EndColumn;
   rate: boolean;
   last: boolean;
 }
@@ -72,29 +87,38 @@ const LAST = 7;
 
 export function connectionColumns(rows: readonly ConnectionRow[], width: number): ConnectionColumns {
   const fixed = GUTTER + PROTO + GAP + 3 + GAP + PACKETS + GAP + 2 * (SIZE + GAP) + STATE_LEAST;
-  let spare = width - fixed - 2 * END_LEAST;
+  let clientText = SERVER_LEAST;
+  let serverWide = SERVER_LEAST;
+  let owner = 0;
+  for (const row of rows) {
+    clientText = Math.max(clientText, clientOf(row).text.length);
+    serverWide = Math.max(serverWide, serverText(row).length);
+    owner = Math.max(owner, textWidth(ownerText(row.ends[0])), textWidth(ownerText(row.ends[1])));
+  }
+  let spare = width - fixed;
+  const client = Math.min(clientText, Math.max(END_LEAST, spare - Math.min(serverWide, END_LEAST)));
+  spare -= client;
+  const server = Math.min(serverWide, Math.max(SERVER_LEAST, spare));
+  spare -= server;
+  // Who it is tells more than how much it is.
+  const room = owner === 0 ? 0 : Math.min(owner + 1, OWNER_MOST, Math.floor(spare / 2));
+  const named = room >= OWNER_LEAST ? room : 0;
+  spare -= 2 * named;
   const withRate = spare >= RATE + GAP;
   spare -= withRate ? RATE + GAP : 0;
-  const withLast = spare >= LAST + GAP;
-  spare -= withLast ? LAST + GAP : 0;
-  let address = END_LEAST;
-  let owner = 0;
-  for (const { ends } of rows) {
-    for (const end of ends) {
-      address = Math.max(address, end.text.length);
-      owner = Math.max(owner, textWidth(ownerText(end)));
-    }
-  }
-  const wanted = Math.min(END_WITH_OWNER, address + (owner === 0 ? 0 : owner + 1));
-  const end = Math.max(END_LEAST, Math.min(wanted, END_LEAST + Math.floor(Math.max(0, spare) / 2)));
-  return { end, address: Math.min(address, end), rate: withRate, last: withLast };
+  return {
+    client: { width: client + named, address: client },
+    server: { width: server + named, address: server },
+    rate: withRate,
+    last: spare >= LAST + GAP,
+  };
 }
 
 export function connectionHead(columns: ConnectionColumns, width: number): Line {
   const texts = [
     pad('PROTO', PROTO + GAP),
-    pad('CLIENT', columns.end + 3),
-    pad('SERVER', columns.end + GAP),
+    pad('CLIENT', columns.client.width + 3),
+    pad('SERVER', columns.server.width + GAP),
     right('PKTS', PACKETS) + ' '.repeat(GAP),
     `${right('SENT', SIZE)}${' '.repeat(GAP)}${right('RECVD', SIZE)}${' '.repeat(GAP)}`,
     columns.rate ? right('RATE', RATE) + ' '.repeat(GAP) : '',
@@ -104,12 +128,12 @@ export function connectionHead(columns: ConnectionColumns, width: number): Line 
   return heading([span(texts.join(''), 'head')], width);
 }
 
-function endSpans(end: EndRow, tone: Tone, { end: width, address }: ConnectionColumns): Span[] {
-  const owner = ownerText(end);
+function endSpans(text: string, end: EndRow, tone: Tone, { width, address }: EndColumn): Span[] {
   const room = width - address - 1;
-  return owner === '' || room < 4
-    ? [span(exactlyEnd(end.text, address), tone), span(' '.repeat(Math.max(0, width - address)))]
-    : [span(exactlyEnd(end.text, address), tone), span(` ${exactly(owner, room)}`, 'dim')];
+  return [
+    span(exactlyEnd(text, address), tone),
+    span(room <= 0 ? '' : ` ${exactly(ownerText(end), room)}`, 'dim'),
+  ];
 }
 
 /** Notes that every connection has, or that its state says already. */
@@ -118,12 +142,12 @@ const USUAL = /^(window-update|reset|keep-alive|keep-alive-ack|mid-stream)\b/;
 export function stateSpan(row: ConnectionRow): Span {
   const side = (end: number): string => (end === row.clientEnd ? 'client' : 'server');
   if (row.resetBy >= 0) {
-    return span(`reset by ${side(row.resetBy)}`, 'bad');
+    return span(`${side(row.resetBy)} reset`, 'bad');
   }
   if (row.finBy >= 0) {
     return row.state === 'closed'
-      ? span(`closed by ${side(row.finBy)}`, 'dim')
-      : span(`half-closed by ${side(row.finBy)}`, 'warn');
+      ? span(`${side(row.finBy)} closed`, 'dim')
+      : span(`${side(row.finBy)} half-closed`, 'warn');
   }
   switch (row.how) {
     case 'idle':
@@ -170,9 +194,9 @@ export function connectionLine(
   const heard = Math.max(0, newestAt - row.last) / 1000;
   return [
     span(exactly(spokenText(row), PROTO) + gap, row.speaks === '' ? 'dim' : 'odd'),
-    ...endSpans(client, 'accent', columns),
+    ...endSpans(client.text, client, 'accent', columns.client),
     span(' → ', 'dim'),
-    ...endSpans(server, 'good', columns),
+    ...endSpans(serverText(row), server, 'good', columns.server),
     span(gap + right(count(client.packets + server.packets), PACKETS) + gap),
     span(right(bytes(client.payload), SIZE) + gap),
     span(right(bytes(server.payload), SIZE) + gap),
@@ -188,8 +212,9 @@ export function connectionLine(
 
 export interface TrafficColumns {
   time: number;
-  /** Of each end; 0 where only one connection is shown, and an arrow says it all. */
-  end: number;
+  /** Of the ends; 0 where only one connection is shown, and an arrow says it all. */
+  client: number;
+  server: number;
   device: number;
 }
 
@@ -207,20 +232,25 @@ export function trafficColumns(
   devices: boolean,
   width: number,
 ): TrafficColumns {
-  let end = END_LEAST;
+  let client = END_LEAST;
+  let server = SERVER_LEAST;
   for (const row of rows) {
-    end = Math.max(end, row.ends[0].text.length, row.ends[1].text.length);
+    client = Math.max(client, clientOf(row).text.length);
+    server = Math.max(server, serverText(row).length);
   }
+  const most = width >= ROOMY ? END_MOST : END_LEAST + 1;
   return {
     time: width >= ROOMY ? TIME_LONG : TIME_SHORT,
-    end: only ? 0 : Math.min(end, width >= ROOMY ? END_MOST : END_LEAST + 1),
+    client: only ? 0 : Math.min(client, most),
+    server: only ? 0 : Math.min(server, most),
     device: devices ? DEVICE : 0,
   };
 }
 
 function trafficStart(columns: TrafficColumns): string {
   const gap = ' '.repeat(GAP);
-  const ends = columns.end === 0 ? '   ' : pad('CLIENT', columns.end + 3) + pad('SERVER', columns.end + GAP);
+  const ends =
+    columns.client === 0 ? '   ' : pad('CLIENT', columns.client + 3) + pad('SERVER', columns.server + GAP);
   return (
     pad('TIME', columns.time) + gap + (columns.device > 0 ? pad('IFACE', columns.device) + gap : '') + ends
   );
@@ -243,18 +273,22 @@ export function messageHead(columns: TrafficColumns, width: number): Line {
 }
 
 /** The client stands left, always; the arrow says who speaks. */
-function endsSpans(row: ConnectionRow | undefined, fromClient: boolean, { end }: TrafficColumns): Span[] {
+function endsSpans(
+  row: ConnectionRow | undefined,
+  fromClient: boolean,
+  { client, server }: TrafficColumns,
+): Span[] {
   const arrow = fromClient ? '→' : '←';
-  if (end === 0) {
+  if (client === 0) {
     return [span(`${arrow}  `, fromClient ? 'accent' : 'good')];
   }
   if (row === undefined) {
-    return [span(' '.repeat(2 * end + 3 + GAP))];
+    return [span(' '.repeat(client + server + 3 + GAP))];
   }
   return [
-    span(exactlyEnd(clientOf(row).text, end), 'accent'),
+    span(exactlyEnd(clientOf(row).text, client), 'accent'),
     span(` ${arrow} `, fromClient ? 'accent' : 'good'),
-    span(exactlyEnd(serverOf(row).text, end) + ' '.repeat(GAP), 'good'),
+    span(exactlyEnd(serverText(row), server) + ' '.repeat(GAP), 'good'),
   ];
 }
 
@@ -275,11 +309,12 @@ export function packetLine(
   ];
   if (row.connection < 0) {
     // What is no conversation says itself who speaks to whom.
-    const room = columns.end === 0 ? 3 : 2 * columns.end + 3 + GAP;
+    const room = columns.client === 0 ? 3 : columns.client + columns.server + 3 + GAP;
     return [
       ...start,
       span(
-        exactly(printable(row.info), room - (columns.end === 0 ? 0 : GAP)) + (columns.end === 0 ? '' : gap),
+        exactly(printable(row.info), room - (columns.client === 0 ? 0 : GAP)) +
+          (columns.client === 0 ? '' : gap),
       ),
       span(`${right(`${row.wireLength}${THIN}B`, PAYLOAD)}${gap}`, 'dim'),
       ...(textWidth(row.info) > room - GAP ? [span(printable(row.info), 'dim')] : []),

@@ -7,7 +7,7 @@ import { type Line, pad, printable, span, textWidth, wrap } from './spans.ts';
 import { clientOf, ownerText, serverOf } from './wire-columns.ts';
 
 const NAME_LEAST = 10;
-const NAME_MOST = 28;
+const NAME_MOST = 32;
 const VALUE_LEAST = 20;
 
 export function valueText(value: Value): string {

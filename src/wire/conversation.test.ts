@@ -187,6 +187,36 @@ describe('a conversation', () => {
     expect(talk.conversation.forgotten).toBe(3);
   });
 
+  test('forgets in the order of asking, whatever was answered in between', () => {
+    const talk = listening([digits('one', 1)]);
+    for (let i = 0; i < MAX_OUTSTANDING + 1; i++) {
+      talk.client('1a', i);
+    }
+    for (let i = 0; i < 10; i++) {
+      talk.server('1b', 10_000);
+    }
+    for (let i = 0; i < 20; i++) {
+      talk.client('1c', 20_000 + i);
+    }
+    expect(talk.conversation.forgotten).toBe(11);
+    talk.said.length = 0;
+    for (let i = 10; i < 23; i++) {
+      talk.server('1b', 30_000);
+    }
+    // Requests 10 to 20 are the ones forgotten; 21 and 22 are still known.
+    expect(talk.said.map((one) => one.includes(' after '))).toEqual([
+      ...[true, ...Array(10).fill(false)],
+      ...[true, true],
+    ]);
+  });
+
+  test('a protocol in a protocol in a protocol comes to an end', () => {
+    const talk = listening([digits('one', 1), digits('other', 0.1)]);
+    talk.client('!'.repeat(50_000), 1);
+    expect(talk.said.length).toBe(18);
+    expect(talk.said.at(-1)).toBe('trouble client the protocol changed more than 16 times');
+  });
+
   test('does not keep what it was lent', () => {
     const talk = listening([digits('one', 1)]);
     const lent = new TextEncoder().encode('3g');

@@ -9,6 +9,8 @@ export const MAX_OUTSTANDING = 4096;
 /** Before a decoder is certain it may see this many bytes of a side. */
 const ENOUGH_TO_RECOGNISE = 64;
 const CERTAIN = 0.8;
+/** Headers in front of headers, tunnels within tunnels: honest ones are a few deep, and each is a call within a call. */
+const MAX_BECOMES = 16;
 
 /** A message and what surrounds it. The same object every time: read it before returning. */
 export interface Spoken {
@@ -100,6 +102,9 @@ export class Conversation {
   private readonly only: Asked = { name: '', at: 0, firstReply: -1 };
   private onlyPair: number | string | null = null;
   private readonly outstanding = new Map<number | string, Asked>();
+  /** Stays where the oldest is: a new iterator would walk over all that was deleted before it, for each that is forgotten. */
+  private oldest = this.outstanding.keys();
+  private becomes = 0;
   private readonly spoken: Spoken;
 
   constructor(start: Start, candidates: readonly Decoder[], listener: Listener, fixed?: Decoder) {
@@ -290,6 +295,10 @@ export class Conversation {
     to: number,
     at: number,
   ): void {
+    if (++this.becomes > MAX_BECOMES) {
+      this.fail(lane, this.decoder!, at, `the protocol changed more than ${MAX_BECOMES} times`);
+      return;
+    }
     const { spoken } = this;
     const again = asksAgain === undefined ? null : spoken.asked;
     this.forget();
@@ -385,7 +394,11 @@ export class Conversation {
       return;
     }
     if (this.outstanding.size >= MAX_OUTSTANDING) {
-      const oldest = this.outstanding.keys().next();
+      let oldest = this.oldest.next();
+      if (oldest.done) {
+        this.oldest = this.outstanding.keys();
+        oldest = this.oldest.next();
+      }
       if (!oldest.done) {
         this.outstanding.delete(oldest.value);
         this.forgotten++;

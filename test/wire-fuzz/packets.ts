@@ -15,7 +15,7 @@ const FIN = 1;
 const SYN = 2;
 const PUSH = 8;
 const ACK = 16;
-const NOTHING = new Uint8Array(0);
+const NOTHING: Uint8Array = new Uint8Array(0);
 const ETHERNET = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
 /** What stands before the ethertype, and how long the header is. */
 const LINKS: readonly { type: number; size: number; etherTypeAt: number; head: readonly number[] }[] = [

@@ -5,6 +5,8 @@ import { client, server, type Turn } from '../../src/wire/app/decoder.contract.t
 export interface Talk {
   /** The decoder that reads it. */
   readonly protocol: string;
+  /** The decoder that hears its beginning, where that is another one. */
+  readonly begins?: string;
   readonly transport: 'tcp' | 'udp';
   readonly port: number;
   readonly turns: readonly Turn[];
@@ -80,8 +82,8 @@ function frame(first: number, payload: Uint8Array | number[], mask?: number[]): 
 function websocket(): Talk {
   const squeezed = (value: string) => deflateRawSync(value, { finishFlush: 2 }).subarray(0, -4);
   const mask = [1, 2, 3, 4];
-  return tcp(
-    'http1',
+  const talk = tcp(
+    'websocket',
     8080,
     client(
       'GET /chat HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n',
@@ -97,6 +99,7 @@ function websocket(): Talk {
     server(frame(0x82, Array(300).fill(7)), frame(0x88, [...be16(1000), ...text('bye')])),
     client(frame(0x88, be16(1000), mask)),
   );
+  return { ...talk, begins: 'http1' };
 }
 
 function http2Frame(type: number, flags: number, stream: number, payload: number[]): number[] {
@@ -212,9 +215,9 @@ function postgres(): Talk {
     ),
     client(
       packet('P', text('s\0SELECT $1\0'), be16(1), be32(23)),
-      packet('B', text('\0s\0'), be16(0), be16(1), be32(1)),
+      packet('B', text('\0s\0'), be16(0), be16(1), be32(1), text('7'), be16(0)),
     ),
-    client(text('7'), be16(0), packet('D', text('P\0')), packet('E', text('\0'), be32(0)), packet('S')),
+    client(packet('D', text('P\0')), packet('E', text('\0'), be32(0)), packet('S')),
     server(
       packet('1'),
       packet('2'),
@@ -490,7 +493,7 @@ function memcached(): Talk[] {
       server('END\r\nNOT_FOUND\r\nVA 2 t1 f0\r\nhi\r\nHD\r\nSTAT pid 1\r\nEND\r\nCLIENT_ERROR bad\r\n'),
     ),
     tcp(
-      'memcached',
+      'memcached in binary',
       11_211,
       client(binary(0x80, 0, 'key', ''), binary(0x80, 1, 'k', 'v')),
       server(binary(0x81, 0, '', 'value')),

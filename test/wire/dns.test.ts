@@ -1,7 +1,7 @@
 /** dig and dnsmasq beside tshark, over UDP and TCP. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Played, played, sceneNeeds } from './played.ts';
-import { type ReadCapture, readCapture } from './read.ts';
+import { type ReadCapture, readCapture, type Told } from './read.ts';
 import { noteDifferences, sameConversations, samePackets } from './same-packets.ts';
 import { tshark } from './tshark.ts';
 
@@ -11,6 +11,8 @@ const TYPES: Readonly<Record<number, string>> = {
   ...{ 1: 'A', 5: 'CNAME', 12: 'PTR', 15: 'MX', 16: 'TXT', 28: 'AAAA', 33: 'SRV', 35: 'NAPTR', 41: 'OPT' },
   ...{ 255: 'ANY', 257: 'CAA' },
 };
+
+const dns = ({ messages }: ReadCapture): Told[] => messages.filter(({ protocol }) => protocol === 'dns');
 
 describe.skipIf(missing !== null)('DNS beside tshark', () => {
   let scene: Played;
@@ -71,7 +73,7 @@ describe.skipIf(missing !== null)('DNS beside tshark', () => {
       };
     });
     expect(
-      ours.messages.map(({ frame, kind, fields, latency }) => ({
+      dns(ours).map(({ frame, kind, fields, latency }) => ({
         frame,
         kind,
         id: fields.id,
@@ -94,7 +96,7 @@ describe.skipIf(missing !== null)('DNS beside tshark', () => {
     const rows = await tshark(scene.file, [...names, 'dns.count.answers'], {
       filter: 'dns.flags.response == 1',
     });
-    const replies = ours.messages.filter(({ kind }) => kind === 'reply');
+    const replies = dns(ours).filter(({ kind }) => kind === 'reply');
     let records = 0;
     for (const [i, row] of rows.entries()) {
       const { fields } = replies[i]!;

@@ -95,7 +95,7 @@ export async function sameConversations(file: string, ours: ReadCapture): Promis
   const text = await tsharkTable(file, 'conv,tcp');
   const theirs = text.flatMap((line) => {
     const found =
-      /^(\S+)\s+<->\s+(\S+)\s+(\d+) (\d+) (\S+)\s+(\d+) (\d+) (\S+)\s+(\d+) (\d+) (\S+)\s+(\d+\.\d+)/.exec(
+      /^(\S+)\s+<->\s+(\S+)\s+(\d+) (\d+) (\S+)\s+(\d+) (\d+) (\S+)\s+(\d+) (\d+) (\S+)\s+(-?\d+\.\d+)/.exec(
         line,
       );
     return found === null ? [] : [[...found.slice(1, 12), Number(found[12]).toFixed(9)].join(' ')];

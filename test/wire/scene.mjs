@@ -105,9 +105,9 @@ export async function scene(play, { mtu = 1500 } = {}) {
   }
 }
 
-export async function recorder(file, device) {
+export async function recorder(file, device, inside = (command, ...words) => [command, words]) {
   const words = ['-i', device, '-w', file, '-s', '0', '-B', '65536', '-U', '--immediate-mode', '-Z', 'root'];
-  const child = start('tcpdump', [...words, '--time-stamp-precision=nano']);
+  const child = start(...inside('tcpdump', ...words, '--time-stamp-precision=nano'));
   await until(
     () => child.said().includes('listening'),
     () => `tcpdump: ${child.said()}`,
@@ -123,14 +123,14 @@ export async function stopped(tcpdump) {
   }
 }
 
-/** Sends a datagram and waits until it is in the file: then all before it are. */
-async function marked(file) {
+/** Sends a datagram and waits until it is in the file: then all before it are. Some that are still under way may follow. */
+export async function marked(file) {
   const receiver = dgram.createSocket('udp4').bind(9, '127.0.0.1');
   await once(receiver, 'listening');
   const word = 'the scene is over';
   receiver.send(word, 9, '127.0.0.1');
   await until(
-    () => tail(file, word.length) === word,
+    () => tail(file, 65_536).includes(word),
     () => 'the last packet',
   );
   receiver.close();

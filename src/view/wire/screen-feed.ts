@@ -41,8 +41,9 @@ const CHANGED = 8192;
 /** A whole frame of an ordinary network; of larger ones (loopback takes 64 KiB) the headers and the beginning. */
 export const FRAME_KEPT = 1600;
 const VLAN = 0x8100;
-/** A remote end has no owner here; a local one may be found only after the next look through /proc. */
-const OWNER_TRIES = 3;
+/** A remote end has no owner here; a local one may be found only after the next look through /proc, which is not at once. */
+const OWNER_TRIES = 4;
+const OWNER_EVERY_NS = 1e9;
 
 export interface ScreenFeed extends WireView {
   /** The kernel lost so many. */
@@ -68,6 +69,9 @@ export function screenFeed(context: WireContext, now: () => number): ScreenFeed 
   const known = new WeakMap<Flow, Known>();
   const changed = new Set<Flow>();
   const blind = new Set<Flow>();
+  /** An end of theirs may yet get a name. */
+  const nameless = new Set<Flow>();
+  let nextNames = Number.NEGATIVE_INFINITY;
   let next = Number.NEGATIVE_INFINITY;
   let fresh = false;
   let packets = 0;
@@ -103,12 +107,22 @@ export function screenFeed(context: WireContext, now: () => number): ScreenFeed 
     fresh = true;
   }
 
+  function name(flow: Flow, about: Known): void {
+    about.tries++;
+    about.owners[0] ??= context.owner(flow, 0);
+    about.owners[1] ??= context.owner(flow, 1);
+    const whole = about.owners[0] !== null && about.owners[1] !== null;
+    if (whole || about.tries >= OWNER_TRIES || about.how !== null) {
+      nameless.delete(flow);
+    } else if (nameless.size < CHANGED) {
+      nameless.add(flow);
+    }
+  }
+
   function connectionRow(flow: Flow): ConnectionRow {
     const about = knownOf(flow);
-    if (about.tries < OWNER_TRIES && (about.owners[0] === null || about.owners[1] === null)) {
-      about.tries++;
-      about.owners[0] ??= context.owner(flow, 0);
-      about.owners[1] ??= context.owner(flow, 1);
+    if (about.tries === 0) {
+      name(flow, about);
     }
     const end = (which: 0 | 1): EndRow => {
       const { address, port, text, packets: count, payload, repeated } = flow.ends[which];
@@ -236,6 +250,13 @@ export function screenFeed(context: WireContext, now: () => number): ScreenFeed 
     },
     take() {
       const moment = now();
+      if (moment >= nextNames) {
+        nextNames = moment + OWNER_EVERY_NS;
+        for (const flow of nameless) {
+          name(flow, knownOf(flow));
+          change(flow);
+        }
+      }
       if (!fresh || moment < next) {
         return null;
       }

@@ -192,13 +192,12 @@ describe.skipIf(needs('memcached').missing !== null)('real memcached', () => {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let log = '';
-    for await (const chunk of daemon.stderr!) {
-      log += String(chunk);
-      if (log.includes('server listening')) {
-        break;
-      }
+    daemon.stderr!.on('data', (chunk) => {
+      log += chunk;
+    });
+    while (!log.includes('server listening')) {
+      await once(daemon.stderr!, 'data');
     }
-    daemon.stderr?.resume();
   });
 
   afterAll(async () => {

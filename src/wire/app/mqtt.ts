@@ -37,6 +37,8 @@ interface Large {
 }
 
 interface Lane {
+  /** The remaining length that the fixed header last read says. */
+  remaining: number;
   large: Large | null;
   /** Topics by alias; each direction has its own (MQTT 5.0 section 3.3.2.3.4). */
   readonly aliases: Map<number, string>;
@@ -86,8 +88,8 @@ export const decoder = decoderOf<State>({
   recognises,
   begin: () => ({
     version: 0,
-    client: { large: null, aliases: new Map() },
-    server: { large: null, aliases: new Map() },
+    client: { remaining: 0, large: null, aliases: new Map() },
+    server: { remaining: 0, large: null, aliases: new Map() },
   }),
   client: (bytes, from, to, state) => step(bytes, from, to, state, 'client'),
   server: (bytes, from, to, state) => step(bytes, from, to, state, 'server'),
@@ -112,7 +114,7 @@ function step(bytes: Uint8Array, from: number, to: number, state: State, side: S
     messages.push(message);
   }
   for (;;) {
-    const headSize = headOf(bytes, at, to);
+    const headSize = headOf(bytes, at, to, lane);
     const why =
       headSize < 0 ? 'a length of more than four bytes' : to > at ? wrong(bytes[at]!, state, side) : null;
     if (why !== null) {
@@ -121,7 +123,7 @@ function step(bytes: Uint8Array, from: number, to: number, state: State, side: S
     if (headSize === 0) {
       return messages.length > 0 || at > from ? ok(messages, at - from) : need(Math.max(2, to - at + 1));
     }
-    const total = headSize + length;
+    const total = headSize + lane.remaining;
     const wanted = Math.min(total, KEPT_MAX);
     if (to - at < wanted) {
       return messages.length > 0 || at > from ? ok(messages, at - from) : need(wanted);
@@ -139,18 +141,15 @@ function step(bytes: Uint8Array, from: number, to: number, state: State, side: S
   }
 }
 
-/** The length that `headOf` read. */
-let length = 0;
-
-/** How long the fixed header is; 0: more bytes, -1: it cannot be one. */
-function headOf(bytes: Uint8Array, from: number, to: number): number {
-  length = 0;
+/** How long the fixed header is; 0: more bytes, -1: it cannot be one. What it says goes to `lane.remaining`. */
+function headOf(bytes: Uint8Array, from: number, to: number, lane: Lane): number {
+  lane.remaining = 0;
   for (let i = 1; i < 5; i++) {
     if (from + i >= to) {
       return 0;
     }
     const byte = bytes[from + i]!;
-    length += (byte & 127) * 2 ** (7 * (i - 1));
+    lane.remaining += (byte & 127) * 2 ** (7 * (i - 1));
     if (byte < 128) {
       return i + 1;
     }

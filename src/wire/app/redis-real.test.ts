@@ -32,22 +32,24 @@ describe.skipIf(needs('redis-server', 'redis-cli').missing !== null)('real Redis
     const child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'ignore'] });
     running.push(child);
     let log = '';
-    for await (const chunk of child.stdout!) {
-      log += String(chunk);
-      if (log.includes('Ready to accept connections')) {
-        break;
-      }
+    child.stdout.on('data', (chunk) => {
+      log += chunk;
+    });
+    while (!log.includes('Ready to accept connections')) {
+      await once(child.stdout, 'data');
     }
     return own;
   }
 
   async function cli(at: number, args: string[], input = ''): Promise<string> {
-    const child = spawn('redis-cli', ['-p', String(at), ...args]);
+    const child = spawn('redis-cli', ['-p', String(at), ...args], {
+      stdio: [input === '' ? 'ignore' : 'pipe', 'pipe', 'ignore'],
+    });
     let out = '';
-    child.stdout.on('data', (chunk) => {
+    child.stdout!.on('data', (chunk) => {
       out += chunk;
     });
-    child.stdin.end(input);
+    child.stdin?.end(input);
     await once(child, 'close');
     return out;
   }

@@ -1,9 +1,13 @@
 /** Whether first bytes are Redis. */
 import type { Hint } from './decoder.ts';
 import { known } from './redis-commands.ts';
+import { latin1 } from './text.ts';
 
 const PORTS = new Set([6379, 6380, 26379, 16379]);
 const INLINE_PLAUSIBLE = 0.3;
+/** Less than text of any kind is given: these words begin lines of mail, FTP and many a toy. */
+const ANYBODYS = 0.1;
+const COMMON = /^(auth|copy|dump|echo|hello|info|keys|move|ping|quit|role|save|sort|time|type)$/i;
 
 export function recogniseClient(hint: Hint, bytes: Uint8Array, from: number, to: number): number {
   const home = PORTS.has(hint.serverPort);
@@ -29,7 +33,10 @@ export function recogniseClient(hint: Hint, bytes: Uint8Array, from: number, to:
   if (!ends || !known(bytes, from, end)) {
     return 0;
   }
-  return home ? 0.6 : INLINE_PLAUSIBLE;
+  if (home) {
+    return 0.6;
+  }
+  return COMMON.test(latin1(bytes, from, end)) ? ANYBODYS : INLINE_PLAUSIBLE;
 }
 
 /** Replies say more the longer they are; `+OK` is many a protocol's. */
@@ -85,7 +92,7 @@ export function recogniseServer(hint: Hint, bytes: Uint8Array, from: number, to:
 /** One line is little to go by; in the middle of a conversation on Redis's port it is enough to go on. */
 function line(home: boolean, hint: Hint, whole: boolean): number {
   if (!home) {
-    return 0.2;
+    return ANYBODYS;
   }
   return whole && hint.midStream ? 0.8 : 0.5;
 }

@@ -4,6 +4,8 @@
  * it kept: the same bytes, with long strings cut to BODY_KEPT.
  */
 
+import { header, lineFeed, NULL, plausible, UNTIL_DOT } from './redis-header.ts';
+
 export const BODY_KEPT = 16 * 1024;
 /** The copy of a large value, and as much of any value as `fields` looks at. */
 export const KEPT_MAX = 64 * 1024;
@@ -20,8 +22,7 @@ export const SKIP = 2;
 export const BAD = 3;
 export type Outcome = typeof DONE | typeof MORE | typeof SKIP | typeof BAD;
 
-/** Frames on the stack count elements; these end by a mark of their own. */
-const UNTIL_DOT = -1;
+/** Frames on the stack count elements; this one, and UNTIL_DOT, end by a mark of their own. */
 const UNTIL_EMPTY_CHUNK = -2;
 
 export interface Scan {
@@ -309,81 +310,6 @@ function leaf(scan: Scan): boolean {
     stack.pop();
   }
   return true;
-}
-
-/** `scan.number` of `$-1` and `*-1`. */
-const NULL = -3;
-/** More digits than 2^53 has are nobody's length. */
-const MAX_DIGITS = 15;
-
-/** The number before CR LF into `scan.number`; the position behind, -1 for more bytes, -2 for not a number. */
-function header(bytes: Uint8Array, from: number, to: number, scan: Scan): number {
-  let at = from;
-  let number = 0;
-  const first = at < to ? bytes[at]! : 0;
-  if (first === 63) {
-    number = UNTIL_DOT;
-    at++;
-  } else if (first === 45) {
-    if (at + 1 < to && bytes[at + 1] !== 49) {
-      return -2;
-    }
-    number = NULL;
-    at += 2;
-  } else {
-    for (; at < to; at++) {
-      const digit = bytes[at]! - 48;
-      if (digit < 0 || digit > 9) {
-        break;
-      }
-      number = number * 10 + digit;
-    }
-    if ((at === from && at < to) || at - from > MAX_DIGITS) {
-      return -2;
-    }
-  }
-  if ((at < to && bytes[at] !== 13) || (at + 1 < to && bytes[at + 1] !== 10)) {
-    return -2;
-  }
-  scan.number = number;
-  return at + 2 <= to ? at + 2 : -1;
-}
-
-function lineFeed(bytes: Uint8Array, from: number, to: number): number {
-  // Most lines are `+OK` and `:1`: looking oneself is quicker than asking indexOf.
-  const near = Math.min(to, from + 24);
-  for (let i = from; i < near; i++) {
-    if (bytes[i] === 10) {
-      return i;
-    }
-  }
-  if (near === to) {
-    return -1;
-  }
-  const found = bytes.indexOf(10, near);
-  return found < to ? found : -1;
-}
-
-/** Numbers, nulls and booleans say what they are; text may be anything. */
-function plausible(bytes: Uint8Array, at: number, end: number): boolean {
-  switch (bytes[at]) {
-    case 58:
-    case 40: {
-      const sign = bytes[at + 1] === 45 || bytes[at + 1] === 43 ? 1 : 0;
-      for (let i = at + 1 + sign; i < end; i++) {
-        if (bytes[i]! < 48 || bytes[i]! > 57) {
-          return false;
-        }
-      }
-      return end > at + 1 + sign;
-    }
-    case 95:
-      return end === at + 1;
-    case 35:
-      return end === at + 2 && (bytes[at + 1] === 116 || bytes[at + 1] === 102);
-    default:
-      return true;
-  }
 }
 
 /** The payload of a long string: its beginning is copied, the rest skipped, and its CR LF checked. */

@@ -462,7 +462,8 @@ describe('what is not Redis', () => {
     ['client', 'EHLO x\r\n', 0],
     ['server', 'SSH-2.0-x\r\n', 0],
     ['server', '220 mail ESMTP\r\n', 0],
-    ['server', '+OK POP3 ready\r\n', 0.2],
+    ['server', '+OK POP3 ready\r\n', 0.1],
+    ['client', 'QUIT\r\n', 0.1],
   ] as const)('%s %j is given at most %d', (side, text, most) => {
     const bytes = encoder.encode(text);
     const hint = { transport: 'tcp', clientPort: 1, serverPort: 9, side, midStream: false } as const;

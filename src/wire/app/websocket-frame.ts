@@ -136,7 +136,9 @@ function room(into: Payload, length: number, likely: number): void {
   if (total <= into.kept.length) {
     return;
   }
-  const wanted = likely <= PAYLOAD_KEPT ? likely : Math.max(total, 2 * into.kept.length);
+  // Only at first: a message of many small frames asks for little more each time.
+  const wanted =
+    into.kept.length === 0 && likely <= PAYLOAD_KEPT ? likely : Math.max(total, 2 * into.kept.length);
   const larger = new Uint8Array(Math.min(into.limit, Math.max(total, wanted)));
   larger.set(into.kept.subarray(0, into.keptLength));
   into.kept = larger;

@@ -422,6 +422,20 @@ it('follows a real handshake, to the close', async () => {
   anySplitGivesTheSame(http1, turns!, { others: [decoder] });
 });
 
+it('a message of many small frames is not copied for each of them', () => {
+  const turns = [
+    got({ opcode: 1, final: false, payload: 'a' }),
+    got(...Array.from({ length: 16_000 }, () => ({ opcode: 0, final: false, payload: 'b' }))),
+    got({ opcode: 0, payload: 'c' }),
+  ];
+  const began = performance.now();
+  for (let i = 0; i < 10; i++) {
+    expect(hear(decoder, turns).said[0]!.fields.length).toBe(16_002);
+  }
+  // Copying for each frame takes several times as long.
+  expect(performance.now() - began).toBeLessThan(500);
+});
+
 it('survives anything', () => {
   survivesAnything(decoder, [
     sent(
