@@ -9,6 +9,14 @@ import type { Flow } from '../wire/flows.ts';
 const SHARE = 0.05;
 const KNOWN_INODES = 65_536;
 
+/** A socket may not be there yet when its first packet is seen; one that is not there after so many looks is elsewhere. */
+const TRIES = 4;
+
+interface Answer {
+  owner: Owner | null;
+  tries: number;
+}
+
 export interface FlowOwners {
   of(flow: Flow, end: 0 | 1): Owner | null;
   close(): void;
@@ -17,7 +25,7 @@ export interface FlowOwners {
 export function flowOwners(now: () => number): FlowOwners {
   const diag = openSockDiag();
   const known = new Map<number, Owner | null>();
-  const asked = new WeakMap<Flow, [Owner | null | undefined, Owner | null | undefined]>();
+  const asked = new WeakMap<Flow, [Answer, Answer]>();
   let nextScan = Number.NEGATIVE_INFINITY;
 
   function scan(): void {
@@ -66,11 +74,18 @@ export function flowOwners(now: () => number): FlowOwners {
     of(flow, end) {
       let ends = asked.get(flow);
       if (ends === undefined) {
-        ends = [undefined, undefined];
+        ends = [
+          { owner: null, tries: 0 },
+          { owner: null, tries: 0 },
+        ];
         asked.set(flow, ends);
       }
-      ends[end] ??= diag < 0 ? null : look(flow, end);
-      return ends[end];
+      const answer = ends[end];
+      if (answer.owner === null && answer.tries < TRIES && diag >= 0) {
+        answer.tries++;
+        answer.owner = look(flow, end);
+      }
+      return answer.owner;
     },
     close() {
       if (diag >= 0) {

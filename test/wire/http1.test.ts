@@ -69,20 +69,21 @@ describe.skipIf(missing !== null)('HTTP/1.1 beside tshark', () => {
     ];
     const theirs = await tshark(scene.file, names, { filter: 'http.response', options });
     expect(theirs.length).toBeGreaterThan(25);
-    const text = (told: Told, name: string): string[] => {
+    const header = (told: Told, name: string): string[] => {
       const value = told.fields[`response.header.${name}`];
       return value === undefined ? [] : [String(value)];
     };
+    // Several replies in one packet are one line of tshark's.
     expect(
-      replies.map((told) => ({
-        'frame.number': [String(told.frame)],
-        'tcp.stream': [String(told.stream)],
-        'http.response.code': [String(told.fields.status)],
-        'http.response.phrase': [String(told.fields.reason)],
-        'http.content_length_header': text(told, 'content-length'),
-        'http.server': text(told, 'server'),
-        'http.content_encoding': text(told, 'content-encoding'),
-        'http.transfer_encoding': text(told, 'transfer-encoding'),
+      [...byFrame(replies)].map(([frame, told]) => ({
+        'frame.number': [String(frame)],
+        'tcp.stream': [String(told[0]!.stream)],
+        'http.response.code': told.map(({ fields }) => String(fields.status)),
+        'http.response.phrase': told.map(({ fields }) => String(fields.reason)),
+        'http.content_length_header': told.flatMap((one) => header(one, 'content-length')),
+        'http.server': told.flatMap((one) => header(one, 'server')),
+        'http.content_encoding': told.flatMap((one) => header(one, 'content-encoding')),
+        'http.transfer_encoding': told.flatMap((one) => header(one, 'transfer-encoding')),
       })),
     ).toEqual(theirs);
     // The server's 400 says that HTTP was meant; what the client wrote has no method, path and version.
@@ -98,14 +99,19 @@ describe.skipIf(missing !== null)('HTTP/1.1 beside tshark', () => {
 
   // From the packet with the request's last byte to the packet with the reply's: tshark puts messages together first as well.
   it('latencies are http.time, to the nanosecond', async () => {
-    const names = ['http.time', 'http.response.code'] as const;
+    const names = ['frame.number', 'http.time'] as const;
     const theirs = await tshark(scene.file, names, { filter: 'http.response', options });
+    const told = byFrame(replies);
     const untimed: unknown[] = [];
-    for (const [i, { 'http.time': time, 'http.response.code': code }] of theirs.entries()) {
-      if (time.length === 0) {
-        untimed.push([Number(code[0]), replies[i]!.asked]);
-      } else {
-        expect(replies[i]!.latency).toBe(Math.round(Number(time[0]) * 1e9));
+    for (const row of theirs) {
+      const times = row['http.time'].map((time) => Math.round(Number(time) * 1e9));
+      for (const { fields, asked, latency } of told.get(Number(row['frame.number'][0]))!) {
+        const time = times.shift();
+        if (time === undefined) {
+          untimed.push([fields.status, asked]);
+        } else {
+          expect(latency).toBe(time);
+        }
       }
     }
     // Of pipelined requests tshark times the first alone; 100 comes before the request is whole, and the last 400 has none.
@@ -134,3 +140,11 @@ describe.skipIf(missing !== null)('HTTP/1.1 beside tshark', () => {
     );
   });
 });
+
+function byFrame(all: readonly Told[]): Map<number, Told[]> {
+  const found = new Map<number, Told[]>();
+  for (const one of all) {
+    found.set(one.frame, [...(found.get(one.frame) ?? []), one]);
+  }
+  return found;
+}

@@ -1,6 +1,6 @@
 /** What we say of a capture: every packet and every message, with the number of the packet that completed it. */
 import { readFileSync } from 'node:fs';
-import type { Decoder, Side } from '../../src/wire/app/decoder.ts';
+import type { Side } from '../../src/wire/app/decoder.ts';
 import { decoders } from '../../src/wire/app/decoders.ts';
 import { type Heard, heard } from '../../src/wire/heard.ts';
 import { createLane, type Lane } from '../../src/wire/lane.ts';
@@ -42,7 +42,7 @@ export interface ReadCapture {
   readonly lost: number;
 }
 
-export function readCapture(file: string, also: readonly Decoder[] = []): ReadCapture {
+export function readCapture(file: string): ReadCapture {
   const packets: Seen[] = [];
   const messages: Told[] = [];
   const troubles: { frame: number; stream: number; side: Side; why: string }[] = [];
@@ -65,7 +65,7 @@ export function readCapture(file: string, also: readonly Decoder[] = []): ReadCa
       },
       closed() {},
     },
-    { decoders: [...new Set([...decoders, ...also])], messages: true, checksums: false },
+    { decoders, messages: true, checksums: false },
   );
   const reader = createReader({
     interface(_, about) {

@@ -1,6 +1,5 @@
 /** OpenSSH beside tshark. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decoder as ssh } from '../../src/wire/app/ssh.ts';
 import { type Played, played, sceneNeeds } from './played.ts';
 import { type ReadCapture, readCapture } from './read.ts';
 import { noteDifferences, sameConversations, samePackets } from './same-packets.ts';
@@ -24,7 +23,7 @@ describe.skipIf(missing !== null)('SSH beside tshark', () => {
   let ours: ReadCapture;
   beforeAll(async () => {
     scene = await played('ssh');
-    ours = readCapture(scene.file, [ssh]);
+    ours = readCapture(scene.file);
   });
   afterAll(() => scene?.forget());
 
