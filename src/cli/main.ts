@@ -29,7 +29,9 @@ Examples:
 async function program(argv: readonly string[]): Promise<Command> {
   const root = new Command('sockscope');
   root
-    .description('See the network connections of this machine, who holds them, what they say, and what is wrong with them.')
+    .description(
+      'See the network connections of this machine, who holds them, what they say, and what is wrong with them.',
+    )
     .version(version, '-V, --version')
     .helpOption('-h, --help', 'this help')
     .showHelpAfterError('(sockscope --help lists the commands)')

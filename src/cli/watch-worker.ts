@@ -71,6 +71,9 @@ function run(order: WatchOrder): void {
         }
       }
     }
+    if (!watching.done()) {
+      live.drain(watching.frame);
+    }
     count();
     watching.finish(packets, lost);
     tell({ type: 'summary', packets, lost });

@@ -41,6 +41,8 @@ export interface Live {
   readonly links: readonly Link[];
   /** Waits for packets, at most so long, and hands over all there are. False when `wake` was called. */
   read(timeoutMs: number, each: (frame: Frame, link: number) => void): boolean;
+  /** After the end: what the kernel still gathers in a block that is not full. */
+  drain(each: (frame: Frame, link: number) => void): void;
   /** Since the last time: what the kernel counted. */
   counts(): { packets: number; drops: number; freezes: number };
   /** What went wrong with an interface while we watched, once each. */
@@ -49,6 +51,8 @@ export interface Live {
 }
 
 const ANY = 'any';
+/** The kernel's timer ticks in jiffies: 4 ms where HZ is 250. */
+const SLACK_MS = 10;
 const EPERM = 1;
 const EACCES = 13;
 const ENODEV = 19;
@@ -86,24 +90,29 @@ export function openLive(options: LiveOptions, wake: number): Live {
     throw error;
   }
   const troubles: string[] = [];
+
+  function readAll(each: (frame: Frame, link: number) => void): number {
+    let total = 0;
+    for (let i = 0; i < rings.length; i++) {
+      total += rings[i]!.read((frame) => {
+        if (frame.vlanTag >= 0 && !links[i]!.cooked) {
+          Object.assign(frame, withTag(frame));
+          frame.wireLength += 4;
+          each(frame, i);
+          frame.bytes = rings[i]!.memory;
+        } else {
+          each(frame, i);
+        }
+      });
+    }
+    return total;
+  }
+
   return {
     links,
     read(timeoutMs, each) {
       const found = waitForRings(rings, wake, timeoutMs);
-      let total = 0;
-      for (let i = 0; i < rings.length; i++) {
-        total += rings[i]!.read((frame) => {
-          if (frame.vlanTag >= 0 && !links[i]!.cooked) {
-            Object.assign(frame, withTag(frame));
-            frame.wireLength += 4;
-            each(frame, i);
-            frame.bytes = rings[i]!.memory;
-          } else {
-            each(frame, i);
-          }
-        });
-      }
-      if (found === 'packets' && total === 0) {
+      if (readAll(each) === 0 && found === 'packets') {
         for (const [i, ring] of rings.entries()) {
           const errno = ringTrouble(ring);
           if (errno !== 0) {
@@ -112,6 +121,14 @@ export function openLive(options: LiveOptions, wake: number): Live {
         }
       }
       return found !== 'woken';
+    },
+    drain(each) {
+      // A block is handed over at the latest when its time is up; what comes later is not ours any more.
+      const until = performance.now() + 2 * options.blockTimeoutMs + SLACK_MS;
+      for (let left = until - performance.now(); left > 0; left = until - performance.now()) {
+        waitForRings(rings, -1, Math.ceil(left));
+        readAll(each);
+      }
     },
     counts() {
       const sum = { packets: 0, drops: 0, freezes: 0 };

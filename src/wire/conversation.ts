@@ -57,6 +57,8 @@ interface Lane {
   kept: number;
   /** When the first byte came that belongs to no message yet. */
   began: number;
+  /** When its last bytes came. */
+  heard: number;
   /** Nothing was consumed since the last message: the next byte begins one. */
   fresh: boolean;
   /** The decoder waits for what the other side says, not for more bytes. */
@@ -77,6 +79,7 @@ function newLane(side: Side): Lane {
     pending: NOTHING,
     kept: 0,
     began: 0,
+    heard: 0,
     fresh: true,
     held: false,
     wanted: 0,
@@ -127,6 +130,7 @@ export class Conversation {
   /** Bytes in order. They are borrowed: what is needed later is copied. */
   feed(side: Side, bytes: Uint8Array, from: number, to: number, at: number): void {
     const lane = this.lanes[side];
+    lane.heard = at;
     let next = from;
     if (lane.skipping > 0) {
       const passed = Math.min(lane.skipping, to - next);
@@ -154,7 +158,7 @@ export class Conversation {
     const opposite = this.lanes[other(side)];
     if (opposite.held && opposite.kept > 0) {
       opposite.held = false;
-      this.advance(opposite, opposite.pending, 0, opposite.kept, at);
+      this.advance(opposite, opposite.pending, 0, opposite.kept, opposite.heard);
     }
   }
 
@@ -185,7 +189,7 @@ export class Conversation {
       return;
     }
     lane.ended = true;
-    this.decide(lane, at, true);
+    this.decide(lane, true);
     if (this.decoder?.end !== undefined && !lane.lost) {
       this.deliver(lane, this.decoder.end(side, this.state), at);
     }
@@ -240,7 +244,7 @@ export class Conversation {
         }
         return;
       }
-      this.decide(this.lanes[other(lane.side)], at, false);
+      this.decide(this.lanes[other(lane.side)], false);
     }
     lane.wanted = 0;
     lane.held = false;
@@ -324,7 +328,7 @@ export class Conversation {
     if (this.decoder !== null && opposite.kept > 0) {
       const waiting = opposite.pending.slice(0, opposite.kept);
       opposite.kept = 0;
-      this.feed(opposite.side, waiting, 0, waiting.length, at);
+      this.feed(opposite.side, waiting, 0, waiting.length, opposite.heard);
     }
   }
 
@@ -436,7 +440,7 @@ export class Conversation {
   }
 
   /** The side that waited for a decision goes on, when there is a decoder now or never will be a better moment. */
-  private decide(lane: Lane, at: number, last: boolean): void {
+  private decide(lane: Lane, last: boolean): void {
     if (lane.kept === 0 || lane.lost) {
       return;
     }
@@ -444,7 +448,7 @@ export class Conversation {
       return;
     }
     if (lane.kept >= lane.wanted) {
-      this.advance(lane, lane.pending, 0, lane.kept, at);
+      this.advance(lane, lane.pending, 0, lane.kept, lane.heard);
     }
   }
 

@@ -1,1 +1,3 @@
-export type Loaded = 1; export const loadProgram = (_: Uint8Array): Loaded => 1; export const runFilter = (..._: unknown[]): boolean => true;
+export type Loaded = 1;
+export const loadProgram = (_: Uint8Array): Loaded => 1;
+export const runFilter = (..._: unknown[]): boolean => true;

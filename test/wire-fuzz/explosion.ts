@@ -39,8 +39,7 @@ function packets(bomb: Bomb, segment: number, most: number): Frame[] {
 /** In segments of an interface with every message checked; as large as loopback has them; and byte by byte, in part. */
 export function explosion(bomb: Bomb): Target {
   return {
-    name: bomb.name,
-    ...(bomb.allowed === undefined ? {} : { allowed: bomb.allowed }),
+    ...about(bomb),
     batch(_random, clock) {
       play(packets(bomb, 1448, Number.POSITIVE_INFINITY), watchedLane(clock, 0));
       play(packets(bomb, 65_483, Number.POSITIVE_INFINITY), bareLane(clock));
@@ -48,6 +47,25 @@ export function explosion(bomb: Bomb): Target {
       return 3;
     },
   };
+}
+
+/** The beginning of it. */
+export function fizzle(bomb: Bomb): Target {
+  return {
+    ...about(bomb),
+    batch(_random, clock) {
+      const lane = watchedLane(clock, 0);
+      for (const frame of packets(bomb, 1448, 100_000)) {
+        lane.send(frame, 1000);
+      }
+      lane.finish();
+      return 1;
+    },
+  };
+}
+
+function about({ name, allowed }: Bomb): Pick<Target, 'name' | 'allowed'> {
+  return allowed === undefined ? { name } : { name, allowed };
 }
 
 type Playing = Pick<ReturnType<typeof watchedLane>, 'send' | 'finish'>;

@@ -1,5 +1,8 @@
 /** A few thousand hostile cases of everything that reads bytes from a network or a file. The long run plays a million. */
 import { describe, expect, it } from 'vitest';
+import { bombs } from './bombs.ts';
+import { fizzle } from './explosion.ts';
+import { floods } from './floods.ts';
 import { fuzz, type Outcome, told } from './run.ts';
 import { decoders } from './spoken.ts';
 import { craftedTalks } from './talks.ts';
@@ -21,6 +24,12 @@ describe('nothing that comes from a network breaks the lane', () => {
     { target: filters(talks), cases: 400 },
   ])('as $target.name', ({ target, cases }) => {
     outcomes.push(fuzz(target, cases));
+  });
+  it.each(bombs)('as $name', (bomb) => {
+    expect(fuzz(fizzle(bomb), 1).cases).toBe(1);
+  });
+  it.each(floods(20_000, talks))('as a flood of $name', (target) => {
+    expect(fuzz(target, 1).cases).toBe(20_000);
   });
   it('and that was enough to say so', () => {
     console.log(told(outcomes));

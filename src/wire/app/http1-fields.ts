@@ -96,7 +96,7 @@ export function addHeaders(
 
 /**
  * The first header of that name (lower case) among the lines in bytes[from, to), without making strings of the others. Null:
- * a name has white space behind it, which is worth a warning, or this one is there twice.
+ * a name has white space around it, which is worth a warning, or this one is there twice.
  */
 export function headerValue(bytes: Uint8Array, from: number, to: number, name: string): string | null {
   let value = '';
@@ -106,7 +106,7 @@ export function headerValue(bytes: Uint8Array, from: number, to: number, name: s
       end = to;
     }
     const colon = bytes.indexOf(58, line);
-    if (colon > line && colon < end && bytes[colon - 1]! <= 32) {
+    if (colon > line && colon < end && (isBlank(bytes[line]!) || isBlank(bytes[colon - 1]!))) {
       return null;
     }
     if (colon === line + name.length && isNamed(bytes, line, name)) {
@@ -118,6 +118,11 @@ export function headerValue(bytes: Uint8Array, from: number, to: number, name: s
     line = end + 1;
   }
   return value;
+}
+
+/** Whatever `trim` may take away, and then some. */
+function isBlank(byte: number): boolean {
+  return byte <= 32 || byte === 0xa0;
 }
 
 function isNamed(bytes: Uint8Array, at: number, name: string): boolean {

@@ -119,11 +119,11 @@ export function controlMessage(name: 'ping' | 'pong', control: Payload, about: A
     addWarnings(values, warnings, []);
     return values;
   };
-  const common = { protocol: 'websocket', name, bytes: control.bytes, fields };
-  if (pair < 0) {
-    return { ...common, kind: 'notice' };
-  }
-  return { ...common, kind: name === 'ping' ? 'request' : 'reply', pair };
+  const { bytes } = control;
+  // Spelled out: spreading an object into another costs a microsecond, and pings come by the thousand.
+  return pair < 0
+    ? { protocol: 'websocket', kind: 'notice', name, bytes, fields }
+    : { protocol: 'websocket', kind: name === 'ping' ? 'request' : 'reply', name, bytes, pair, fields };
 }
 
 export function closeMessage(control: Payload, about: About): Message {

@@ -237,7 +237,8 @@ function ping(side: Side, { control }: Lane, state: State): Message {
     waiting.shift();
   }
   const pair = state.pings++;
-  waiting.push({ pair, payload: control.kept.subarray(0, control.keptLength) });
+  // A control frame is kept whole, in an array of its own size that the next frame does not use.
+  waiting.push({ pair, payload: control.kept });
   return controlMessage('ping', control, state.about, pair);
 }
 
