@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { become, type Decoder, decoderOf, type Message, malformed, need, ok, skip } from './app/decoder.ts';
-import { Conversation, MAX_OUTSTANDING } from './conversation.ts';
+import { Conversation, MAX_OUTSTANDING, MAX_PENDING } from './conversation.ts';
 
 /**
  * A small protocol: `LTTT…` where L is a digit, the length of the text. `*` skips nine bytes and then says "skipped",
@@ -213,6 +213,25 @@ describe('a conversation', () => {
     talk.client('!'.repeat(50_000), 1);
     expect(talk.said.length).toBe(18);
     expect(talk.said.at(-1)).toBe('trouble client the protocol changed more than 16 times');
+  });
+
+  test('gives up when all conversations together keep too much', () => {
+    const said: string[] = [];
+    const budget = { pending: MAX_PENDING };
+    const conversation = new Conversation(
+      { transport: 'tcp', clientPort: 40000, serverPort: 7, midStream: false },
+      [digits('one', 1)],
+      { message: ({ message }) => said.push(message.name), trouble: ({ why }) => said.push(why) },
+      undefined,
+      budget,
+    );
+    const bytes = new TextEncoder().encode('3ge1a');
+    conversation.feed('client', bytes, 0, 3, 1);
+    expect(said).toEqual([expect.stringMatching(/^given up/)]);
+    expect(budget.pending).toBe(MAX_PENDING);
+    budget.pending = 0;
+    conversation.feed('client', bytes, 3, 5, 2);
+    expect(said[1]).toBe('a');
   });
 
   test('does not keep what it was lent', () => {

@@ -11,6 +11,13 @@ const ENOUGH_TO_RECOGNISE = 64;
 const CERTAIN = 0.8;
 /** Headers in front of headers, tunnels within tunnels: honest ones are a few deep, and each is a call within a call. */
 const MAX_BECOMES = 16;
+/** All conversations of one budget together keep no more unfinished bytes than this. */
+export const MAX_PENDING = 64 * 1024 * 1024;
+
+/** What the conversations that share it keep for unfinished messages, in bytes. */
+export interface Budget {
+  pending: number;
+}
 
 /** A message and what surrounds it. The same object every time: read it before returning. */
 export interface Spoken {
@@ -72,6 +79,8 @@ interface Lane {
 }
 
 const NOTHING = new Uint8Array(0);
+/** A buffer of more is not kept for the next message. */
+const LARGE = 65_536;
 
 function newLane(side: Side): Lane {
   return {
@@ -94,6 +103,7 @@ export class Conversation {
   decoder: Decoder | null = null;
   /** Requests forgotten because too many were open. */
   forgotten = 0;
+  private readonly budget: Budget;
   private readonly candidates: readonly Decoder[];
   private readonly listener: Listener;
   private readonly lanes: { client: Lane; server: Lane } = {
@@ -110,8 +120,15 @@ export class Conversation {
   private becomes = 0;
   private readonly spoken: Spoken;
 
-  constructor(start: Start, candidates: readonly Decoder[], listener: Listener, fixed?: Decoder) {
+  constructor(
+    start: Start,
+    candidates: readonly Decoder[],
+    listener: Listener,
+    fixed?: Decoder,
+    budget: Budget = { pending: 0 },
+  ) {
     this.start = start;
+    this.budget = budget;
     this.candidates = candidates;
     this.listener = listener;
     this.spoken = {
@@ -155,6 +172,9 @@ export class Conversation {
         this.advance(lane, lane.pending, 0, lane.kept, at);
       }
     }
+    if (this.budget.pending > MAX_PENDING && lane.kept > 0) {
+      this.giveUp(lane, at);
+    }
     const opposite = this.lanes[other(side)];
     if (opposite.held && opposite.kept > 0) {
       opposite.held = false;
@@ -194,7 +214,7 @@ export class Conversation {
       this.deliver(lane, this.decoder.end(side, this.state), at);
     }
     lane.kept = 0;
-    lane.pending = NOTHING;
+    this.hold(lane, NOTHING);
   }
 
   /** UDP: each datagram is whole. */
@@ -346,8 +366,8 @@ export class Conversation {
         lane.pending.copyWithin(0, next, to);
       }
       lane.kept = to - next;
-      if (lane.kept === 0 && lane.pending.length > 65536) {
-        lane.pending = NOTHING;
+      if (lane.kept === 0 && lane.pending.length > LARGE) {
+        this.hold(lane, NOTHING);
       }
     } else {
       lane.kept = 0;
@@ -360,12 +380,30 @@ export class Conversation {
     if (total > lane.pending.length) {
       const larger = new Uint8Array(Math.max(total, 2 * lane.pending.length, 512));
       larger.set(lane.pending.subarray(0, lane.kept));
-      lane.pending = larger;
+      this.hold(lane, larger);
     }
     for (let i = from, j = lane.kept; i < to; ) {
       lane.pending[j++] = bytes[i++]!;
     }
     lane.kept = total;
+  }
+
+  /** Too much waits in all conversations together: this one, which asks for more, gives its own back. */
+  private giveUp(lane: Lane, at: number): void {
+    const { decoder } = this;
+    lane.kept = 0;
+    lane.wanted = 0;
+    lane.lost = decoder !== null;
+    this.hold(lane, NOTHING);
+    if (decoder !== null) {
+      const why = 'given up: unfinished messages of all connections together take too much memory';
+      this.listener.trouble({ side: lane.side, at, decoder, why }, this);
+    }
+  }
+
+  private hold(lane: Lane, buffer: Uint8Array): void {
+    this.budget.pending += buffer.length - lane.pending.length;
+    lane.pending = buffer;
   }
 
   private deliver(lane: Lane, messages: readonly Message[], at: number): void {
@@ -462,10 +500,10 @@ export class Conversation {
   }
 
   private resynchronise(side: Side, bytes: Uint8Array, from: number, to: number): boolean {
-    const hint: Hint = { ...this.start, side, midStream: true };
     if (this.decoder === null) {
       return true;
     }
+    const hint: Hint = { ...this.start, side, midStream: true };
     if (this.decoder.recognises(hint, bytes, from, to) < CERTAIN) {
       return false;
     }

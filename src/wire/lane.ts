@@ -68,6 +68,7 @@ export function createLane(sink: LaneSink, options: LaneOptions): Lane {
   const headers = emptyHeaders();
   const fragments = createFragments();
   let forgotten = 0;
+  const budget = { pending: 0 };
   /** The flow whose conversation is being fed: a conversation does not know it. */
   let feeding: Flow;
 
@@ -96,6 +97,8 @@ export function createLane(sink: LaneSink, options: LaneOptions): Lane {
         },
         options.decoders,
         listener,
+        undefined,
+        budget,
       );
       flow.attached = conversation;
     }

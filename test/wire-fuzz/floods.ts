@@ -12,12 +12,12 @@ import type { Target } from './run.ts';
 import type { Talk } from './talks.ts';
 import { type Watched, watchedLane } from './watched.ts';
 
-/** MAX_FLOWS connections with both their directions, and the statistics of as many hosts. */
+/** MAX_FLOWS connections with both their directions, and the statistics of as many hosts; twice that with conversations. */
 const MOST_FOR_FLOWS_MIB = 256;
 /** What lies behind holes: Limits.keptInTotal, and what it costs to keep it. */
 const MOST_FOR_HOLES_MIB = 160;
-/** Hostile packets of a few connections. */
-const MOST_FOR_ANY_MIB = 64;
+/** A few connections. */
+const MOST_FOR_FEW_MIB = 64;
 
 type Make = (number: number, random: Random) => Frame;
 
@@ -82,11 +82,11 @@ export function floods(count: number, talks: readonly Talk[]): Target[] {
         i < 500 ? NOTHING : new Uint8Array(1000),
       );
     }),
-    flood('segments out of any window', Math.min(count, 200_000), MOST_FOR_ANY_MIB, (i, random) =>
+    flood('segments out of any window', Math.min(count, 200_000), MOST_FOR_FEW_MIB, (i, random) =>
       tcp(i % 10, i < 10 ? 2 : 24, i < 10 ? 0 : random.next(), i < 10 ? NOTHING : part),
     ),
     flood('halves of requests', Math.min(count, 200_000), 2 * MOST_FOR_FLOWS_MIB, (i) => tcp(i, 24, 1, part)),
-    flood('anything', Math.min(count, 200_000), MOST_FOR_ANY_MIB, (_i, random) => {
+    flood('anything', Math.min(count, 200_000), 2 * MOST_FOR_FLOWS_MIB, (_i, random) => {
       if (frames.length === 0) {
         frames = framesOf(random.pick(talks), random).slice(0, 300);
       }

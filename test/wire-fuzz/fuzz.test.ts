@@ -1,12 +1,14 @@
 /** A few thousand hostile cases of everything that reads bytes from a network or a file. The long run plays a million. */
 import { describe, expect, it } from 'vitest';
 import { bombs } from './bombs.ts';
+import { conversations } from './conversing.ts';
 import { fizzle } from './explosion.ts';
 import { floods } from './floods.ts';
+import { fragments, frames, noise, segments } from './flying.ts';
+import { captures, filters } from './reading.ts';
 import { fuzz, type Outcome, told } from './run.ts';
 import { decoders } from './spoken.ts';
 import { craftedTalks } from './talks.ts';
-import { captures, conversations, filters, fragments, frames, noise, segments } from './targets.ts';
 
 const talks = craftedTalks();
 

@@ -2,7 +2,7 @@
 import type { Value, Values } from '../value.ts';
 import { maskedForm, maskedJson, maskedUrl } from './http1-secrets.ts';
 import { inflated } from './inflate.ts';
-import { latin1, shortened, text } from './text.ts';
+import { find, latin1, shortened, text } from './text.ts';
 
 export type Fields = { [name: string]: Value };
 
@@ -77,16 +77,17 @@ export function addHeaders(
   let spaced = false;
   let count = 0;
   for (let line = from; line < to && count < MAX_HEADERS; count++) {
-    let end = bytes.indexOf(10, line);
-    if (end < 0 || end >= to) {
+    let end = find(bytes, 10, line, to);
+    if (end < 0) {
       end = to;
     }
     const stop = end > line && bytes[end - 1] === 13 ? end - 1 : end;
-    const colon = bytes.indexOf(58, line);
+    const colon = find(bytes, 58, line, end);
     if (colon > line && colon < stop) {
       const written = latin1(bytes, line, Math.min(colon, line + MAX_NAME)).toLowerCase();
       const name = written.trim();
-      spaced ||= name !== written;
+      // Where a long name was cut, white space within it may stand at the end.
+      spaced ||= (colon <= line + MAX_NAME ? name : written.trimStart()) !== written;
       addHeader(fields, prefix, name, text(bytes, colon + 1, Math.min(stop, colon + 1 + MAX_VALUE)).trim());
     }
     line = end + 1;
@@ -101,11 +102,11 @@ export function addHeaders(
 export function headerValue(bytes: Uint8Array, from: number, to: number, name: string): string | null {
   let value = '';
   for (let line = from; line < to; ) {
-    let end = bytes.indexOf(10, line);
-    if (end < 0 || end >= to) {
+    let end = find(bytes, 10, line, to);
+    if (end < 0) {
       end = to;
     }
-    const colon = bytes.indexOf(58, line);
+    const colon = find(bytes, 58, line, end);
     if (colon > line && colon < end && (isBlank(bytes[line]!) || isBlank(bytes[colon - 1]!))) {
       return null;
     }

@@ -4,7 +4,7 @@ import type { Message } from './decoder.ts';
 import { addContent, addHeaders, addPath, type Content, type Fields, headerValue } from './http1-fields.ts';
 import { type Head, Warn, warningTexts } from './http1-head.ts';
 import { methodName } from './http1-start.ts';
-import { latin1, shortened, text } from './text.ts';
+import { find, latin1, shortened, text } from './text.ts';
 
 const MAX_REASON = 128;
 const MAX_PATH = 8192;
@@ -167,7 +167,7 @@ export class HttpMessage implements Message {
     const prefix = request ? 'request.header.' : 'response.header.';
     const end = this.from + Math.min(this.headLength, HEAD_SHOWN);
     const start = Math.min(this.from + this.startEnd, end);
-    const line = this.head.indexOf(10, start) + 1;
+    const line = find(this.head, 10, start, end) + 1;
     const spaced = line > 0 && line < end && addHeaders(fields, prefix, this.head, line, end);
     if (request) {
       this.addHost(fields);
@@ -188,7 +188,7 @@ export class HttpMessage implements Message {
       return this.fields();
     }
     const end = this.from + Math.min(this.headLength, HEAD_SHOWN);
-    const start = this.head.indexOf(10, Math.min(this.from + this.startEnd, end)) + 1;
+    const start = find(this.head, 10, Math.min(this.from + this.startEnd, end), end) + 1;
     const type = start > 0 ? headerValue(this.head, start, end, 'content-type') : '';
     if (type === null) {
       return this.fields();

@@ -1,6 +1,6 @@
 /** The first line of an HTTP/1 message: what is asked for, or what became of it (RFC 9112 3 and 4). */
 import type { Hint } from './decoder.ts';
-import { latin1, startsWith } from './text.ts';
+import { find, latin1, startsWith } from './text.ts';
 
 /** What is longer is no method. */
 const MAX_METHOD_LENGTH = 32;
@@ -159,10 +159,12 @@ export function recognises(hint: Hint, bytes: Uint8Array, from: number, to: numb
   if (method < 3 || start + method >= to || bytes[start + method] !== 32) {
     return 0;
   }
-  const line = bytes.indexOf(10, start);
-  if (line >= 0 && line < to) {
+  const line = find(bytes, 10, start, to);
+  if (line >= 0) {
     const end = bytes[line - 1] === 13 ? line - 1 : line;
     return minorVersion(bytes, end - 8, end) < 0 || bytes[end - 9] !== 32 ? 0 : 0.95;
   }
-  return knownMethod(bytes, start, to) !== '' && bytes[start + method + 1] === 47 ? 0.8 : 0.3;
+  const known = knownMethod(bytes, start, to) !== '';
+  const path = bytes[start + method + 1] === 47;
+  return known && path ? 0.8 : known || path ? 0.3 : 0;
 }

@@ -1,8 +1,10 @@
 /** Where a connection goes after HTTP/1 said so: a tunnel (RFC 9110 9.3.6) or another protocol (RFC 9110 7.8). */
+
 import { become, type Message, type Step } from './decoder.ts';
 import { addHeaders, type Fields } from './http1-fields.ts';
 import { type Asked, askedFor } from './http1-message.ts';
 import { maskedUrl } from './http1-secrets.ts';
+import { find } from './text.ts';
 
 /** RFC 7692 7.1: what both sides agreed on. */
 export interface DeflateGiven {
@@ -41,7 +43,7 @@ export function switched(
   consumed: number,
 ): Step {
   const fields: Fields = {};
-  addHeaders(fields, '', bytes, bytes.indexOf(10, from) + 1, to);
+  addHeaders(fields, '', bytes, find(bytes, 10, from, to) + 1, to);
   const { path, host } = asked === null ? { path: '', host: '' } : askedFor(asked);
   const upgrade = String(fields.upgrade ?? '').toLowerCase();
   if (/^websocket\b/.test(upgrade)) {

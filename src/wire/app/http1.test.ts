@@ -292,6 +292,11 @@ describe('the shapes of request smuggling', () => {
     expect(warned('Transfer-Encoding : chunked')).toMatch('white space before a colon');
   });
 
+  it('takes no space within a long name for one before the colon', () => {
+    const request = last(client(`GET / HTTP/1.1\r\n${'a'.repeat(127)} b: c\r\n\r\n`));
+    expect(request.fields.warning).toBeUndefined();
+  });
+
   it('notes a space before any colon, and masks what stands behind it', () => {
     const request = last(client('GET / HTTP/1.1\r\nAuthorization : Basic eDp5\r\n\r\n'));
     expect(request.fields).toMatchObject({

@@ -2,7 +2,7 @@
 import type { Values } from '../value.ts';
 import { decoderOf, type Hint, type Message, malformed, ok, type Side, type Step } from './decoder.ts';
 import { oneLine, shown } from './lines-shown.ts';
-import { latin1 } from './text.ts';
+import { find, latin1 } from './text.ts';
 
 /** Of a line this much is kept; it may be of any length. */
 const LINE_KEPT = 16 * 1024;
@@ -54,8 +54,8 @@ function step(bytes: Uint8Array, from: number, to: number, lane: Lane, datagrams
   const messages: Message[] = [];
   let at = from;
   while (at < end) {
-    const found = bytes.indexOf(10, at);
-    if (found < 0 || found >= end) {
+    const found = find(bytes, 10, at, end);
+    if (found < 0) {
       break;
     }
     messages.push(lane.length === 0 ? line(bytes, at, found, lane) : completed(bytes, at, found, lane));
@@ -71,10 +71,21 @@ function step(bytes: Uint8Array, from: number, to: number, lane: Lane, datagrams
   return ok(datagrams ? [...messages, ...unfinished(lane)] : messages, to - from);
 }
 
-/** Where text ends in bytes[from, to), or -1: all of it is text. UTF-8 without control characters, but tab, CR, LF and escape. */
+/**
+ * Where text ends in bytes[from, to), or -1: all of it is text. UTF-8 without control characters, but tab, CR, LF and escape. Of a
+ * line only what is shown is looked at; beyond that its end is searched and nothing else.
+ */
 function textEnd(bytes: Uint8Array, from: number, to: number, lane: Lane): number {
-  let { lacks } = lane;
-  for (let i = from; i < to; i++) {
+  let { lacks, length: column } = lane;
+  for (let i = from; i < to; i++, column++) {
+    if (column >= LINE_KEPT) {
+      const end = find(bytes, 10, i, to);
+      lacks = 0;
+      if (end < 0) {
+        break;
+      }
+      i = end;
+    }
     const byte = bytes[i]!;
     if (lacks > 0) {
       if ((byte & 0xc0) !== 0x80) {
@@ -82,7 +93,9 @@ function textEnd(bytes: Uint8Array, from: number, to: number, lane: Lane): numbe
       }
       lacks--;
     } else if (byte < 32) {
-      if (byte !== 10 && byte !== 13 && byte !== 9 && byte !== 27) {
+      if (byte === 10) {
+        column = -1;
+      } else if (byte !== 13 && byte !== 9 && byte !== 27) {
         return i;
       }
     } else if (byte >= 127) {

@@ -22,16 +22,26 @@ const MAX_KEPT = 64 * 1024;
 const STATUSES = new Set(
   (
     'STORED NOT_STORED EXISTS NOT_FOUND DELETED TOUCHED OK RESET VERSION ERROR CLIENT_ERROR SERVER_ERROR BUSY BADCLASS NOSPARE ' +
-    'NOTFULL UNSAFE SAME HD EN NS EX NF MN ME'
+    'NOTFULL UNSAFE SAME HD EN NS EX NF MN ME NOTSTARTED MEMLIMIT_TOO_SMALL MEMLIMIT_ADJUST_FAILED WATCHER_TOO_MANY ' +
+    'WATCHER_FAILED'
   ).split(' '),
 );
 const LISTED = new Set(['STAT', 'ITEM', 'PREFIX']);
 const ERRORS = new Set(['ERROR', 'CLIENT_ERROR', 'SERVER_ERROR']);
+/** What a server with users (-Y) says to who has not logged in. */
+const LOCKED = new Set([
+  'CLIENT_ERROR unauthenticated',
+  'CLIENT_ERROR authentication failure',
+  'CLIENT_ERROR auth token too long',
+  'CLIENT_ERROR bad authentication token format',
+  'CLIENT_ERROR bad command line termination',
+]);
 
 /** One line from the server: a message, a body that follows (left in `state.server`), nothing yet, or why it is none. */
 export function answerLine(line: string, bytes: number, state: State): Message | string | null {
   const words = line.split(' ');
-  const status = words[0]!;
+  // `ERROR: shutdown not enabled` has a colon.
+  const status = words[0] === 'ERROR:' ? 'ERROR' : words[0]!;
   switch (status) {
     case 'VALUE':
       return value(words, bytes, state);
@@ -65,8 +75,12 @@ export function answerLine(line: string, bytes: number, state: State): Message |
   }
   const ask = answers(state, status, words.slice(1));
   state.watching ||= ask?.command === 'watch' && status === 'OK';
-  return reply(ask, number ? 'number' : status, bytes, ERRORS.has(status), () =>
-    lineFields(words, line, number),
+  state.locked ||= LOCKED.has(line);
+  // An error may come in the place of END.
+  const all = bytes + (state.gathered?.bytes ?? 0);
+  state.gathered = null;
+  return reply(ask, number ? 'number' : status, all, ERRORS.has(status), () =>
+    lineFields(status, words, line, number),
   );
 }
 
@@ -167,12 +181,11 @@ export function textOf(data: Prefix): string {
   return data.size > data.length && !text.endsWith('…') ? `${text}…` : text;
 }
 
-function lineFields(words: readonly string[], line: string, number: boolean): Values {
-  const status = words[0]!;
+function lineFields(status: string, words: readonly string[], line: string, number: boolean): Values {
   if (number) {
     return { status: 'number', number: numberOf(status) };
   }
-  const rest = line.slice(status.length + 1);
+  const rest = line.slice(words[0]!.length + 1);
   if (ERRORS.has(status)) {
     return { status, error: rest === '' ? status : rest };
   }

@@ -14,6 +14,8 @@ export interface Ask {
   readonly quiet: boolean;
   /** Meta commands: the value is asked for, so that a hit is VA and not HD. */
   readonly value: boolean;
+  /** An arithmetic one that makes what is not there, and says so even when it is quiet. */
+  readonly creates: boolean;
   /** What tells answers apart that may be left out: the opaque token, and the key when it is asked back. */
   readonly opaque: string | null;
   readonly key: string | null;
@@ -53,12 +55,19 @@ export interface State {
   serverSearched: number;
   waiting: Ask[];
   head: number;
+  /** How many of those that wait must be answered. */
+  loud: number;
   next: number;
   gathered: Gathered | null;
   watching: boolean;
+  /** The client has said something; something that is a command of memcached. */
+  begun: boolean;
+  known: boolean;
+  /** The server wants a login (-Y) before anything else. */
+  locked: boolean;
 }
 
-export function newState(): State {
+export function newState(midStream: boolean): State {
   return {
     client: null,
     server: null,
@@ -66,9 +75,13 @@ export function newState(): State {
     serverSearched: 0,
     waiting: [],
     head: 0,
+    loud: 0,
     next: 0,
     gathered: null,
     watching: false,
+    begun: midStream,
+    known: false,
+    locked: false,
   };
 }
 
@@ -78,8 +91,9 @@ export function newGathered(): Gathered {
 
 export function waits(state: State, ask: Ask): void {
   state.waiting.push(ask);
+  state.loud += ask.quiet ? 0 : 1;
   if (state.waiting.length - state.head > MAX_WAITING) {
-    state.head++;
+    passes(state);
   }
   if (state.head > 1024 && state.head * 2 > state.waiting.length) {
     state.waiting.splice(0, state.head);
@@ -91,28 +105,35 @@ export function oldest(state: State): Ask | null {
   return state.waiting[state.head] ?? null;
 }
 
-/** The request that this answer belongs to, and all before it that will have none. */
+/** The oldest waits no longer. */
+function passes(state: State): Ask | null {
+  const ask = oldest(state);
+  if (ask === null) {
+    state.waiting.length = 0;
+    state.head = 0;
+    return null;
+  }
+  state.head++;
+  state.loud -= ask.quiet ? 0 : 1;
+  return ask;
+}
+
+/** The request that this answer belongs to; all before it will have none. */
 export function answers(state: State, status: string, flags: readonly string[]): Ask | null {
-  const louder = status.endsWith('ERROR') && anyLouder(state);
+  const louder = state.loud > 0;
   for (;;) {
-    const ask = oldest(state);
-    if (ask === null) {
-      state.waiting.length = 0;
-      state.head = 0;
-      return null;
-    }
-    state.head++;
-    if (!ask.quiet || belongs(ask, status, flags, louder)) {
+    const ask = passes(state);
+    if (ask === null || !ask.quiet || belongs(ask, status, flags, louder)) {
       return ask;
     }
   }
 }
 
-/** With flag q the usual answer is left out (doc/protocol.txt); these are what is left. */
+/** With flag q the usual answer is left out; these are what is left (the ends of process_m*_command in proto_text.c). */
 const UNUSUAL: Readonly<Record<string, readonly string[]>> = {
   ms: ['NS', 'EX', 'NF'],
-  md: ['EX'],
-  ma: ['NS', 'EX'],
+  md: ['EX', 'NF'],
+  ma: ['NS', 'EX', 'NF'],
 };
 
 function belongs(ask: Ask, status: string, flags: readonly string[], louder: boolean): boolean {
@@ -120,8 +141,8 @@ function belongs(ask: Ask, status: string, flags: readonly string[], louder: boo
     // Any command may fail; one that must be answered is the likelier one.
     return !louder;
   }
-  const told = status === 'VA' || (status === 'HD' && ask.command === 'mg');
-  if (told ? ask.value !== (status === 'VA') : UNUSUAL[ask.command]?.includes(status) !== true) {
+  const found = status === (ask.value ? 'VA' : 'HD');
+  if (found ? ask.command !== 'mg' && !ask.creates : UNUSUAL[ask.command]?.includes(status) !== true) {
     return false;
   }
   const opaque = flags.find((flag) => flag.startsWith('O'));
@@ -129,14 +150,9 @@ function belongs(ask: Ask, status: string, flags: readonly string[], louder: boo
     return opaque?.slice(1) === (ask.opaque ?? undefined);
   }
   const key = flags.find((flag) => flag.startsWith('k'));
-  return ask.key === null || key === undefined || key.slice(1) === ask.key;
-}
-
-function anyLouder(state: State): boolean {
-  for (let i = state.head; i < state.waiting.length; i++) {
-    if (!state.waiting[i]!.quiet) {
-      return true;
-    }
+  if (ask.key === null || key === undefined) {
+    // One that made nothing says nothing, and that is the likelier one.
+    return !found || !ask.creates || !louder;
   }
-  return false;
+  return key.slice(1) === ask.key;
 }

@@ -16,18 +16,20 @@ const BINARY = 'memcached binary protocol is not decoded';
 export const decoder = decoderOf<State>({
   name: 'memcached',
   transports: ['tcp'],
-  secrets: [],
+  secrets: ['password'],
   speaks: {
     memcached: [
       'command',
       'key',
       'keys',
       'flags',
-      'ttl',
+      'expiry',
       'cas',
       'size',
       'value',
       'values',
+      'user',
+      'password',
       'noreply',
       'number',
       'meta',
@@ -43,7 +45,7 @@ export const decoder = decoderOf<State>({
     ],
   },
   recognises,
-  begin: newState,
+  begin: (hint) => newState(hint.midStream),
   client: (bytes, from, to, state) => step(bytes, from, to, state, 'client'),
   server: (bytes, from, to, state) => step(bytes, from, to, state, 'server'),
   summary,
@@ -67,16 +69,18 @@ function step(bytes: Uint8Array, from: number, to: number, state: State, side: '
       if (head.data.left > 0 || to - at < 2) {
         return at > from ? ok(messages, at - from) : need(head.data.left > 0 ? 1 : 2);
       }
-      if (bytes[at] !== 13 || bytes[at + 1] !== 10) {
+      const sound = bytes[at] === 13 && bytes[at + 1] === 10;
+      if (!sound && side === 'server') {
         return at > from
           ? ok(messages, at - from)
           : malformed(0, 'a value does not end where its length says');
       }
+      // The server takes two bytes, whatever they are, refuses the value, and goes on behind them.
       at += 2;
       state[side] = null;
       const message =
         side === 'client'
-          ? request(head.words, head.bytes + head.data.size + 2, head.data, state)
+          ? request(head.words, head.bytes + head.data.size + 2, head.data, state, sound)
           : answerBody(head, state);
       if (message !== null) {
         messages.push(message);
@@ -86,7 +90,7 @@ function step(bytes: Uint8Array, from: number, to: number, state: State, side: '
     if (at >= to) {
       return ok(messages, at - from);
     }
-    if (bytes[at] === (side === 'client' ? 0x80 : 0x81)) {
+    if (bytes[at] === (side === 'client' ? 0x80 : 0x81) && !state.known) {
       return at > from ? ok(messages, at - from) : malformed(0, BINARY);
     }
     const searched = side === 'client' ? state.clientSearched : state.serverSearched;
@@ -99,8 +103,12 @@ function step(bytes: Uint8Array, from: number, to: number, state: State, side: '
     if (end < 0) {
       return at > from ? ok(messages, at - from) : need(length + 1);
     }
-    const line = text(bytes, at, bytes[end - 1] === 13 ? end - 1 : end);
-    const said = side === 'client' ? asked(line, end + 1 - at, state) : answerLine(line, end + 1 - at, state);
+    const last = bytes[end - 1] === 13 && end > at ? end - 1 : end;
+    const size = end + 1 - at;
+    const said =
+      side === 'client'
+        ? asked(bytes, at, last, size, state)
+        : answerLine(text(bytes, at, last), size, state);
     if (typeof said === 'string') {
       return at > from ? ok(messages, at - from) : malformed(0, said);
     }
@@ -119,23 +127,42 @@ function remember(state: State, side: 'client' | 'server', searched: number): vo
   }
 }
 
-/** A line from the client: a request, a body that follows, nothing, or why it is none. */
-function asked(line: string, bytes: number, state: State): Message | string | null {
-  for (let i = 0; i < line.length; i++) {
-    if (line.charCodeAt(i) < 32) {
+/** A line from the client: a request, a body that follows (null), or why it is none. */
+function asked(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  size: number,
+  state: State,
+): Message | string | null {
+  for (let i = from; i < to && !state.known; i++) {
+    if (bytes[i]! < 32) {
       return 'a command holds control characters';
     }
   }
-  const words = line.trim().split(/ +/);
-  if (words[0] === '') {
+  const words = text(bytes, from, to).trim().split(/ +/);
+  const body = bodyOf(words, keyLength(bytes, from, to), state);
+  if (body >= 0) {
+    state.client = headOf(words, size, body);
     return null;
   }
-  const size = bodyOf(words);
-  if (size >= 0) {
-    state.client = headOf(words, bytes, size);
-    return null;
+  return request(words, size, null, state);
+}
+
+/** Bytes of the second word. */
+function keyLength(bytes: Uint8Array, from: number, to: number): number {
+  const word = pass(bytes, pass(bytes, from, to, true), to, false);
+  const key = pass(bytes, word, to, true);
+  return pass(bytes, key, to, false) - key;
+}
+
+/** Behind the spaces, or behind what is none. */
+function pass(bytes: Uint8Array, from: number, to: number, spaces: boolean): number {
+  let at = from;
+  while (at < to && (bytes[at] === 32) === spaces) {
+    at++;
   }
-  return request(words, bytes, null, state);
+  return at;
 }
 
 function recognises(hint: Hint, bytes: Uint8Array, from: number, to: number): number {
@@ -190,7 +217,10 @@ function summary(message: Message, fields: Values): string {
     const what = list ?? (key === undefined ? '' : ` ${String(key)}`);
     const number = fields.number === undefined ? '' : ` ${String(fields.number)}`;
     const flags = listOf(fields.meta) ?? '';
-    return oneLine(`${String(command)}${what}${flags}${number}${data}`);
+    if (fields.password !== undefined) {
+      return oneLine(`set ${String(key)} as ${String(fields.user ?? '?')}`);
+    }
+    return oneLine(`${String(command) || 'blank line'}${what}${flags}${number}${data}`);
   }
   if (error !== undefined) {
     return oneLine(error === status ? String(status) : `${String(status)} ${String(error)}`);

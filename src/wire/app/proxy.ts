@@ -7,7 +7,7 @@ import type { Value, Values } from '../value.ts';
 import { become, decoderOf, type Hint, type Message, malformed, need, ok, type Step } from './decoder.ts';
 import { addTlvs, checksum, tlvsFit } from './proxy-tlv.ts';
 import { oneLine } from './sql.ts';
-import { latin1, lineEnd, shortened, startsWith, text } from './text.ts';
+import { find, latin1, lineEnd, shortened, startsWith, text } from './text.ts';
 
 const WORD = 'PROXY ';
 const SIGNATURE = '\r\n\r\n\0\r\nQUIT\n';
@@ -151,8 +151,8 @@ function addAddresses(fields: Fields, kind: number, bytes: Uint8Array, at: numbe
 function path(bytes: Uint8Array, at: number): string {
   const abstract = bytes[at] === 0 && bytes[at + 1] !== 0;
   const start = abstract ? at + 1 : at;
-  const zero = bytes.indexOf(0, start);
-  const end = zero < 0 || zero > at + UNIX_PATH ? at + UNIX_PATH : zero;
+  const zero = find(bytes, 0, start, at + UNIX_PATH);
+  const end = zero < 0 ? at + UNIX_PATH : zero;
   return `${abstract ? '@' : ''}${text(bytes, start, end)}`;
 }
 

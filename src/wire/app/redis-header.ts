@@ -1,4 +1,5 @@
 /** The pieces of RESP's framing: lengths, line ends, and lines that are what their first byte says. */
+import { find } from './text.ts';
 
 /** `scan.number` of `$?` and `*?`: as many as there are until a mark. */
 export const UNTIL_DOT = -1;
@@ -41,18 +42,7 @@ export function header(bytes: Uint8Array, from: number, to: number, scan: { numb
 }
 
 export function lineFeed(bytes: Uint8Array, from: number, to: number): number {
-  // Most lines are `+OK` and `:1`: looking oneself is quicker than asking indexOf.
-  const near = Math.min(to, from + 24);
-  for (let i = from; i < near; i++) {
-    if (bytes[i] === 10) {
-      return i;
-    }
-  }
-  if (near === to) {
-    return -1;
-  }
-  const found = bytes.indexOf(10, near);
-  return found < to ? found : -1;
+  return find(bytes, 10, from, to);
 }
 
 /** Numbers, nulls and booleans say what they are; text may be anything. */

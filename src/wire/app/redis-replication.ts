@@ -5,7 +5,7 @@
 import { malformed, need, ok, type Step, skip } from './decoder.ts';
 import { RedisMessage } from './redis-message.ts';
 import { answers, oldest, type State } from './redis-state.ts';
-import { lineEnd, startsWith } from './text.ts';
+import { find, lineEnd, startsWith } from './text.ts';
 
 const MARK = 40;
 const LONGEST_HEAD = 64;
@@ -62,8 +62,8 @@ function marked(bytes: Uint8Array, from: number, to: number, state: State): Step
   const mark = state.rdbMark!;
   const last = to - MARK;
   for (let at = from; at <= last; at++) {
-    at = bytes.indexOf(mark[0]!, at);
-    if (at < 0 || at > last) {
+    at = find(bytes, mark[0]!, at, last + 1);
+    if (at < 0) {
       break;
     }
     let same = 1;

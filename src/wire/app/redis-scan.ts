@@ -5,6 +5,7 @@
  */
 
 import { header, lineFeed, NULL, plausible, UNTIL_DOT } from './redis-header.ts';
+import { find } from './text.ts';
 
 export const BODY_KEPT = 16 * 1024;
 /** The copy of a large value, and as much of any value as `fields` looks at. */
@@ -351,8 +352,8 @@ function passBlob(bytes: Uint8Array, from: number, to: number, scan: Scan): Outc
 
 /** A line of no known length; true at its end. */
 function passLine(bytes: Uint8Array, from: number, to: number, scan: Scan): boolean {
-  const found = bytes.indexOf(10, from);
-  const ended = found >= 0 && found < to;
+  const found = find(bytes, 10, from, to);
+  const ended = found >= 0;
   const end = ended ? found + 1 : to;
   const copied = Math.min(scan.lineKeep, end - from);
   flush(bytes, from, from + copied, scan);

@@ -5,7 +5,7 @@
 import type { Value } from '../value.ts';
 import { shown } from './lines-shown.ts';
 import { BODY_KEPT, KEPT_MAX, MAX_DEPTH } from './redis-scan.ts';
-import { latin1 } from './text.ts';
+import { find, latin1 } from './text.ts';
 
 const MAX_ITEMS = 1000;
 const CUT = '…';
@@ -33,8 +33,8 @@ export function readerOf(bytes: Uint8Array, from: number, to: number, kept: bool
 export function value(reader: Reader, depth = 0): Value {
   const { bytes } = reader;
   const start = reader.at;
-  const end = bytes.indexOf(10, start);
-  if (reader.cut || end < 0 || end >= reader.to || depth > MAX_DEPTH || --reader.items < 0) {
+  const end = find(bytes, 10, start, reader.to);
+  if (reader.cut || end < 0 || depth > MAX_DEPTH || --reader.items < 0) {
     reader.cut = true;
     return CUT;
   }
@@ -134,8 +134,8 @@ function chunks(reader: Reader): Value {
   const { bytes } = reader;
   let text = '';
   for (;;) {
-    const end = bytes.indexOf(10, reader.at);
-    if (end < 0 || end >= reader.to || --reader.items < 0) {
+    const end = find(bytes, 10, reader.at, reader.to);
+    if (end < 0 || --reader.items < 0) {
       reader.cut = true;
       return text + CUT;
     }
@@ -217,7 +217,7 @@ function double(digits: string): Value {
 
 /** The position and length of the payload of the first element of an array at `from`, when it is a bulk string. */
 export function firstWord(bytes: Uint8Array, from: number, to: number): { start: number; end: number } {
-  const header = bytes.indexOf(10, from) + 1;
+  const header = find(bytes, 10, from, to) + 1;
   if (header <= 0 || header >= to || bytes[header] !== 36) {
     return NO_WORD;
   }

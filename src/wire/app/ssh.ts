@@ -8,7 +8,7 @@ import { OFFER_NAMES } from './ssh-offer.ts';
 import { packet } from './ssh-packet.ts';
 import { begin, type Lane, type State, say } from './ssh-state.ts';
 import { sshSummary } from './ssh-summary.ts';
-import { shortened, startsWith } from './text.ts';
+import { find, shortened, startsWith } from './text.ts';
 
 const PORT = 22;
 /** The lengths and the number of the message. */
@@ -101,7 +101,7 @@ function recognises(hint: Hint, bytes: Uint8Array, from: number, to: number): nu
     return 0;
   }
   const stop = Math.min(to, from + LOOKED_AT);
-  for (let at = bytes.indexOf(10, from); at >= 0 && at < stop; at = bytes.indexOf(10, at + 1)) {
+  for (let at = find(bytes, 10, from, stop); at >= 0; at = find(bytes, 10, at + 1, stop)) {
     if (startsWith(bytes, at + 1, to, 'SSH-2.0-') || startsWith(bytes, at + 1, to, 'SSH-1.99-')) {
       return 0.85;
     }

@@ -39,10 +39,23 @@ export function text(bytes: Uint8Array, from: number, to: number): string {
   return utf8.decode(bytes.subarray(from, to));
 }
 
+const NEAR = 32;
+
+/** The position of `byte` in bytes[from, to), or -1. Never looks beyond `to`: behind it may lie a megabyte of other packets. */
+export function find(bytes: Uint8Array, byte: number, from: number, to: number): number {
+  const near = Math.min(to, from + NEAR);
+  for (let i = from; i < near; i++) {
+    if (bytes[i] === byte) {
+      return i;
+    }
+  }
+  const at = near < to ? bytes.subarray(near, to).indexOf(byte) : -1;
+  return at < 0 ? -1 : near + at;
+}
+
 /** The position of `\n` in bytes[from, to), or -1. */
 export function lineEnd(bytes: Uint8Array, from: number, to: number): number {
-  const at = bytes.indexOf(10, from);
-  return at >= 0 && at < to ? at : -1;
+  return find(bytes, 10, from, to);
 }
 
 /** True when bytes[at…] is `word` in ASCII. */
