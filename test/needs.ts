@@ -1,6 +1,6 @@
 /** What a test needs from the machine. Absent: the test skips and the reason is printed; with CI set, it is an error instead. */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 export interface Need {
@@ -57,9 +57,16 @@ function namespaceReason(): string | null {
   return `needs \`unshare -Urn\` to work: ${said}`;
 }
 
+/** Debian keeps the server's programs of each version of PostgreSQL to itself. */
+const POSTGRES = '/usr/lib/postgresql';
+
+function postgresFolders(): string[] {
+  return existsSync(POSTGRES) ? readdirSync(POSTGRES).map((version) => join(POSTGRES, version, 'bin')) : [];
+}
+
 /** The program's path, or null. The system folders count too: they hold nginx and tc, and a plain user's PATH leaves them out. */
 export function findProgram(name: string): string | null {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...postgresFolders()];
   for (const folder of folders) {
     const path = join(folder === '' ? '.' : folder, name);
     try {

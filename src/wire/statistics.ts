@@ -54,6 +54,10 @@ export function createStatistics(): Statistics {
   const noteCounts = new Uint32Array(32);
   const protocols = new Map<number, { packets: number; bytes: number }>();
   let commandCount = 0;
+  // Mostly a packet and a message are like the ones before: their counters are at hand.
+  let lastKey = Number.NaN;
+  let lastCounts = { packets: 0, bytes: 0 };
+  let last: Command | null = null;
 
   const statistics: Statistics = {
     packets: 0,
@@ -81,13 +85,13 @@ export function createStatistics(): Statistics {
       statistics.bytes += headers.wireLength;
       statistics.last = Math.max(statistics.last, headers.at);
       const key = headers.net === 0 ? 1000 + headers.etherType : headers.protocol;
-      let counts = protocols.get(key);
-      if (counts === undefined) {
-        counts = { packets: 0, bytes: 0 };
-        protocols.set(key, counts);
+      if (key !== lastKey) {
+        lastKey = key;
+        lastCounts = protocols.get(key) ?? { packets: 0, bytes: 0 };
+        protocols.set(key, lastCounts);
       }
-      counts.packets++;
-      counts.bytes += headers.wireLength;
+      lastCounts.packets++;
+      lastCounts.bytes += headers.wireLength;
       for (let rest = notes; rest !== 0; rest &= rest - 1) {
         noteCounts[31 - Math.clz32(rest & -rest)]!++;
       }
@@ -124,6 +128,13 @@ export function createStatistics(): Statistics {
   };
 
   function commandOf(protocol: string, name: string): Command {
+    if (last === null || last.name !== name || last.protocol !== protocol) {
+      last = lookUp(protocol, name);
+    }
+    return last;
+  }
+
+  function lookUp(protocol: string, name: string): Command {
     let names = statistics.commands.get(protocol);
     if (names === undefined) {
       names = new Map();

@@ -1,13 +1,11 @@
 /** psql, pgbench and PostgreSQL beside tshark. */
-import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Played, played, sceneNeeds } from './played.ts';
 import { type ReadCapture, readCapture, type Told } from './read.ts';
 import { noteDifferences, sameConversations, samePackets } from './same-packets.ts';
 import { tshark } from './tshark.ts';
 
-const missing =
-  sceneNeeds('psql', 'pgbench') ?? (existsSync('/usr/lib/postgresql') ? null : 'needs PostgreSQL');
+const missing = sceneNeeds('psql', 'pgbench', 'postgres');
 
 describe.skipIf(missing !== null)('PostgreSQL beside tshark', () => {
   let scene: Played;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { anySplitGivesTheSame, client, hear, server, survivesAnything } from './decoder.contract.ts';
+import { decoder as hex } from './hex.ts';
 import { decoder } from './lines.ts';
 import { escapedBytes, oneLine, shown } from './lines-shown.ts';
 
@@ -34,6 +35,19 @@ describe('lines', () => {
     expect(said[0]!.fields.text).toBe(`${'ö'.repeat(8192)}…`);
     expect(said[1]!.fields.text).toBe('next');
     anySplitGivesTheSame(decoder, turns, {}, 3);
+  });
+
+  test('what has no line feed for 128 KiB is bytes, not lines', () => {
+    const turns = [client(`one\n${'x'.repeat(200_000)}\ntwo\n`), server('ok\n')];
+    const { said } = hear(decoder, turns, { others: [hex] });
+    expect(said.map(({ protocol, bytes }) => [protocol, bytes])).toEqual([
+      ['lines', 4],
+      ['lines', 131_072],
+      ['hex', 64],
+      ['hex', 200_005 - 131_072 - 64],
+      ['hex', 3],
+    ]);
+    anySplitGivesTheSame(decoder, turns, { others: [hex] }, 3);
   });
 
   test('bytes that are not text end it, after the lines before them', () => {

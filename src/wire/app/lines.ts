@@ -1,11 +1,22 @@
 /** Text that nobody else recognised: each line, either way, is a notice. A protocol of lines (mail, FTP, a toy server) can be read so. */
 import type { Values } from '../value.ts';
-import { decoderOf, type Hint, type Message, malformed, ok, type Side, type Step } from './decoder.ts';
+import {
+  become,
+  decoderOf,
+  type Hint,
+  type Message,
+  malformed,
+  ok,
+  type Side,
+  type Step,
+} from './decoder.ts';
 import { oneLine, shown } from './lines-shown.ts';
 import { find, latin1 } from './text.ts';
 
-/** Of a line this much is kept; it may be of any length. */
+/** Of a line this much is kept. */
 const LINE_KEPT = 16 * 1024;
+/** What goes on for longer without a line feed is no protocol of lines. */
+const LONGEST_LINE = 128 * 1024;
 /** The first bytes of a side by which text is told. */
 const LOOKED_AT = 64;
 const SURE = 0.15;
@@ -54,7 +65,12 @@ function step(bytes: Uint8Array, from: number, to: number, lane: Lane, datagrams
   const messages: Message[] = [];
   let at = from;
   while (at < end) {
-    const found = find(bytes, 10, at, end);
+    const stop = Math.min(end, at + LONGEST_LINE - lane.length);
+    const found = find(bytes, 10, at, stop);
+    if (found < 0 && stop < end) {
+      keep(bytes, at, stop, lane);
+      return become('hex', [...messages, ...unfinished(lane)], stop - from);
+    }
     if (found < 0) {
       break;
     }
