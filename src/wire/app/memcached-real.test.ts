@@ -173,8 +173,7 @@ describe.skipIf(needs('memcached').missing !== null)('real memcached', () => {
     const heard = hear(decoder, turns, { serverPort: 11211 });
     expect(replies(heard).map(({ name, asked }) => [name, asked])).toEqual([
       ['STORED', 'set'],
-      // It is not told apart from the answer to one that makes nothing: nobody is asked.
-      ['HD', null],
+      ['HD', 'ma'],
       ['MN', 'mn'],
       ['NF', 'ma'],
       ['NF', 'md'],

@@ -55,8 +55,9 @@ export interface State {
   serverSearched: number;
   waiting: Ask[];
   head: number;
-  /** How many of those that wait must be answered. */
+  /** How many of those that wait must be answered, and how many of these may be so with HD. */
   loud: number;
+  loudMeta: number;
   next: number;
   gathered: Gathered | null;
   watching: boolean;
@@ -76,6 +77,7 @@ export function newState(midStream: boolean): State {
     waiting: [],
     head: 0,
     loud: 0,
+    loudMeta: 0,
     next: 0,
     gathered: null,
     watching: false,
@@ -91,7 +93,7 @@ export function newGathered(): Gathered {
 
 export function waits(state: State, ask: Ask): void {
   state.waiting.push(ask);
-  state.loud += ask.quiet ? 0 : 1;
+  count(state, ask, 1);
   if (state.waiting.length - state.head > MAX_WAITING) {
     passes(state);
   }
@@ -114,13 +116,20 @@ function passes(state: State): Ask | null {
     return null;
   }
   state.head++;
-  state.loud -= ask.quiet ? 0 : 1;
+  count(state, ask, -1);
   return ask;
+}
+
+function count(state: State, { quiet, command }: Ask, change: number): void {
+  if (!quiet) {
+    state.loud += change;
+    state.loudMeta += command === 'ma' || command === 'md' || command === 'ms' || command === 'mg' ? change : 0;
+  }
 }
 
 /** The request that this answer belongs to; all before it will have none. */
 export function answers(state: State, status: string, flags: readonly string[]): Ask | null {
-  const louder = state.loud > 0;
+  const louder = (status.endsWith('ERROR') ? state.loud : state.loudMeta) > 0;
   for (;;) {
     const ask = passes(state);
     if (ask === null || !ask.quiet || belongs(ask, status, flags, louder)) {
