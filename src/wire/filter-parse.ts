@@ -301,15 +301,11 @@ function afterQualifiers(reader: Reader, protocol: string | null, first: Token):
     return protocol === null ? unexpected(token, START) : wrongAfterProtocol(first, token);
   }
   const start = peek(reader);
-  const qualifiers = { protocol, direction: direction.way, type };
-  const ids = part(reader, qualifiers);
-  if (isFilterFault(ids)) {
-    return ids;
+  if (start.kind === 'word') {
+    return wordForId(start, type);
   }
-  if (!ids.bare) {
-    return start.kind === 'word' ? wordForId(start, type) : unexpected(start, idHint(type));
-  }
-  return ids;
+  const ids = startsId(start) ? part(reader, { protocol, direction: direction.way, type }) : null;
+  return ids === null || (!isFilterFault(ids) && !ids.bare) ? unexpected(start, idHint(type)) : ids;
 }
 
 function wrongAfterProtocol(protocol: Token, token: Token): FilterFault {
@@ -335,6 +331,12 @@ function directions(reader: Reader): { way: Direction | null } | FilterFault {
   return isWord(second, other)
     ? { way: joint.kind }
     : unexpected(second, `After ${first.text} ${joint.kind} only ${other} is possible.`);
+}
+
+function startsId(token: Token): boolean {
+  return (
+    isSign(token, '!') || isSign(token, '(') || ['number', 'name', 'ip4', 'ip6', 'mac'].includes(token.kind)
+  );
 }
 
 function idHint(type: IdType | null): string {

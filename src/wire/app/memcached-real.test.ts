@@ -1,7 +1,7 @@
 /** memcached, with and without users, through a relay. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -194,6 +194,8 @@ describe.skipIf(needs('memcached').missing !== null)('real memcached', () => {
   test('a server with users is logged in to, and the password is not shown', async () => {
     const users = join(folder, 'users');
     writeFileSync(users, 'ann:geheim\n');
+    // The server reads it as nobody.
+    chmodSync(folder, 0o755);
     const port = await started('-Y', users);
     const steps = [
       ...['get a\r\n', 'set x 0 0 9\r\nann wrong\r\n', 'set x y z 10 noreply\r\nann geheim\r\n'],

@@ -123,7 +123,8 @@ function passes(state: State): Ask | null {
 function count(state: State, { quiet, command }: Ask, change: number): void {
   if (!quiet) {
     state.loud += change;
-    state.loudMeta += command === 'ma' || command === 'md' || command === 'ms' || command === 'mg' ? change : 0;
+    state.loudMeta +=
+      command === 'ma' || command === 'md' || command === 'ms' || command === 'mg' ? change : 0;
   }
 }
 
