@@ -20,7 +20,7 @@ function conversation(): Uint8Array[] {
         ? { sourcePort: 40000, destinationPort: 6379 }
         : { sourcePort: 6379, destinationPort: 40000 };
     return ethernet(
-      {},
+      { type: 0x0800 },
       ipv4({ protocol: 6, ...ends }, tcp({ ...ports, flags, seq, ack }, text(payload), ends)),
     );
   };

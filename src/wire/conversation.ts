@@ -253,8 +253,11 @@ export class Conversation {
       lane.fresh = false;
     }
     if (this.decoder === null) {
-      const enough = to - next >= ENOUGH_TO_RECOGNISE || this.lanes[other(lane.side)].kept > 0;
-      if (!this.recognise(lane.side, bytes, next, to, enough)) {
+      const { side, pending, kept, lost } = this.lanes[other(lane.side)];
+      const enough = to - next >= ENOUGH_TO_RECOGNISE || kept > 0;
+      // What the other side waits with may say more than the first bytes of this one.
+      const known = kept > 0 && !lost && this.recognise(side, pending, 0, kept, false);
+      if (!known && !this.recognise(lane.side, bytes, next, to, enough)) {
         lane.wanted = 0;
         if (enough) {
           // Nobody's protocol: a later segment may be somebody's, but these bytes are not kept for it.

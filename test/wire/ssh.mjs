@@ -1,5 +1,5 @@
 /** SSH: the version exchange, the offers of algorithms and the key exchange between OpenSSH's client and server. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { folder, run, scene, serve } from './scene.mjs';
 
@@ -10,7 +10,10 @@ await scene(async () => {
   for (const type of ['ed25519', 'rsa', 'ecdsa']) {
     await run('ssh-keygen', ['-q', '-t', type, '-N', '', '-f', at(type)]);
   }
-  mkdirSync('/run/sshd', { recursive: true });
+  // sshd wants its folder when root starts it; what we make we take away.
+  if (mkdirSync('/run/sshd', { recursive: true }) !== undefined) {
+    process.on('exit', () => rmSync('/run/sshd', { recursive: true, force: true }));
+  }
   writeFileSync(
     at('config'),
     `HostKey ${at('ed25519')}\nHostKey ${at('rsa')}\nHostKey ${at('ecdsa')}\nPidFile none\nUsePAM no\nStrictModes no

@@ -6,7 +6,7 @@ import { printable } from '../printable.ts';
 import type { Value, Values } from '../value.ts';
 import { decoderOf, type Hint, type Message, malformed, need, ok, type Step, skip } from './decoder.ts';
 import { type Gob, newGob, readItem } from './gob.ts';
-import { maskedForm } from './http1-secrets.ts';
+import { isTelling } from './http1-secrets.ts';
 import { MASK } from './mask.ts';
 import { shortened, startsWith } from './text.ts';
 
@@ -144,15 +144,11 @@ function masked(value: Value, depth: number): Value {
   }
   let changed = false;
   const entries = Object.entries(value).map(([name, one]): [string, Value] => {
-    const shown = telling(name) && typeof one !== 'object' && one !== '' ? MASK : masked(one, depth + 1);
+    const shown = isTelling(name) && typeof one !== 'object' && one !== '' ? MASK : masked(one, depth + 1);
     changed ||= shown !== one;
     return [name, shown];
   });
   return changed ? Object.fromEntries(entries) : value;
-}
-
-function telling(name: string): boolean {
-  return maskedForm(`${name}=1`) !== `${name}=1`;
 }
 
 function summary(message: Message, fields: Values): string {

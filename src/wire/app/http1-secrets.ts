@@ -5,7 +5,7 @@ const telling =
   /pass(word|wd|phrase|code)|^pass$|pwd$|secret|token\]?$|api[-_]?key|access[-_]?key|private[-_]?key|credential|signature$|^sig$|^auth$/i;
 
 /** True for `password`, `access_token`, `X-Api-Key`. */
-function isTelling(name: string): boolean {
+export function isTelling(name: string): boolean {
   return telling.test(name);
 }
 

@@ -1,5 +1,6 @@
 /** What each control packet says. */
 import type { Value, Values } from '../value.ts';
+import { maskedUrl } from './http1-secrets.ts';
 import { shown } from './lines-shown.ts';
 import {
   AUTH,
@@ -46,8 +47,9 @@ export function fieldsOf(packet: Packet): Values {
       connect(reader, fields);
       break;
     case CONNACK:
-      fields.session = (u8(reader) & 1) === 1;
-      fields.reason = packet.version === 5 ? reason(u8(reader), type) : refusal(u8(reader));
+      fields.session_present = (u8(reader) & 1) === 1;
+      // Whoever knows no MQTT 5 answers a CONNECT of it in the old form: two bytes.
+      fields.reason = packet.size > 2 ? reason(u8(reader), type) : refusal(u8(reader));
       more(reader, packet, fields);
       break;
     case PUBLISH:
@@ -98,11 +100,11 @@ function connect(reader: Reader, fields: Fields): void {
   const flags = u8(reader);
   fields.version = VERSIONS[level] ?? String(level);
   fields.clean = (flags & 2) !== 0;
-  fields.keepalive = u16(reader);
+  fields.keep_alive = u16(reader);
   if (level === 5) {
     properties(reader, 'property.', fields);
   }
-  fields['client.id'] = string(reader);
+  fields.client_id = string(reader);
   if ((flags & 4) !== 0) {
     if (level === 5) {
       properties(reader, 'will.property.', fields);
@@ -113,7 +115,12 @@ function connect(reader: Reader, fields: Fields): void {
     fields['will.retain'] = (flags & 0x20) !== 0;
   }
   if ((flags & 0x80) !== 0) {
-    fields.username = string(reader);
+    // Cloud brokers take a token in the query of a user name.
+    const user = string(reader);
+    fields.user = maskedUrl(user);
+    if (fields.user !== user) {
+      fields['user.raw'] = user;
+    }
   }
   if ((flags & 0x40) !== 0) {
     fields.password = string(reader);

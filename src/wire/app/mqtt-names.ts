@@ -49,8 +49,6 @@ export const refusal = (code: number): string => REFUSALS[code] ?? `code ${code}
 
 const REASONS: Readonly<Record<number, string>> = {
   0: 'success',
-  1: 'granted QoS 1',
-  2: 'granted QoS 2',
   4: 'disconnect with will message',
   16: 'no matching subscribers',
   17: 'no subscription existed',
@@ -93,40 +91,50 @@ const REASONS: Readonly<Record<number, string>> = {
   162: 'wildcard subscriptions not supported',
 };
 
-/** What 0 means depends on the packet. */
-const ZERO: Readonly<Record<number, string>> = { [SUBACK]: 'granted QoS 0', [DISCONNECT]: 'normal' };
-
-export const reason = (code: number, type: number): string =>
-  (code === 0 ? ZERO[type] : undefined) ?? REASONS[code] ?? `reason ${code}`;
+export function reason(code: number, type: number): string {
+  if (type === SUBACK && code < 3) {
+    return `granted QoS ${code}`;
+  }
+  return code === 0 && type === DISCONNECT ? 'normal' : (REASONS[code] ?? `reason ${code}`);
+}
 
 export type PropertyKind = 'byte' | 'u16' | 'u32' | 'varint' | 'binary' | 'string' | 'pair';
 
 export const PROPERTIES: Readonly<Record<number, readonly [string, PropertyKind]>> = {
-  1: ['payload-format', 'byte'],
-  2: ['message-expiry', 'u32'],
-  3: ['content-type', 'string'],
-  8: ['response-topic', 'string'],
-  9: ['correlation-data', 'binary'],
-  11: ['subscription-identifier', 'varint'],
-  17: ['session-expiry', 'u32'],
-  18: ['assigned-client-identifier', 'string'],
-  19: ['server-keep-alive', 'u16'],
-  21: ['authentication-method', 'string'],
-  22: ['authentication-data', 'binary'],
-  23: ['request-problem-information', 'byte'],
-  24: ['will-delay', 'u32'],
-  25: ['request-response-information', 'byte'],
-  26: ['response-information', 'string'],
-  28: ['server-reference', 'string'],
+  1: ['payload_format', 'byte'],
+  2: ['message_expiry', 'u32'],
+  3: ['content_type', 'string'],
+  8: ['response_topic', 'string'],
+  9: ['correlation_data', 'binary'],
+  11: ['subscription_identifier', 'varint'],
+  17: ['session_expiry', 'u32'],
+  18: ['assigned_client_identifier', 'string'],
+  19: ['server_keep_alive', 'u16'],
+  21: ['authentication_method', 'string'],
+  22: ['authentication_data', 'binary'],
+  23: ['request_problem_information', 'byte'],
+  24: ['will_delay', 'u32'],
+  25: ['request_response_information', 'byte'],
+  26: ['response_information', 'string'],
+  28: ['server_reference', 'string'],
   31: ['reason', 'string'],
-  33: ['receive-maximum', 'u16'],
-  34: ['topic-alias-maximum', 'u16'],
-  35: ['topic-alias', 'u16'],
-  36: ['maximum-qos', 'byte'],
-  37: ['retain-available', 'byte'],
+  33: ['receive_maximum', 'u16'],
+  34: ['topic_alias_maximum', 'u16'],
+  35: ['topic_alias', 'u16'],
+  36: ['maximum_qos', 'byte'],
+  37: ['retain_available', 'byte'],
   38: ['user', 'pair'],
-  39: ['maximum-packet-size', 'u32'],
-  40: ['wildcard-subscription-available', 'byte'],
-  41: ['subscription-identifier-available', 'byte'],
-  42: ['shared-subscription-available', 'byte'],
+  39: ['maximum_packet_size', 'u32'],
+  40: ['wildcard_subscription_available', 'byte'],
+  41: ['subscription_identifier_available', 'byte'],
+  42: ['shared_subscription_available', 'byte'],
 };
+
+/** All fields that properties make, under `prefix`. */
+export function propertyFields(prefix: string): string[] {
+  return [
+    ...Object.values(PROPERTIES).map(([name]) => prefix + name),
+    `${prefix}user.raw`,
+    `${prefix}unknown`,
+  ];
+}

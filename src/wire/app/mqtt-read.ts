@@ -1,12 +1,16 @@
 /** Reading inside one MQTT packet, never beyond its end. A reader that ran out of bytes stays `short`. */
 
 import type { Value } from '../value.ts';
+import { isTelling } from './http1-secrets.ts';
 import { shown } from './lines-shown.ts';
+import { MASK } from './mask.ts';
 import { PROPERTIES, type PropertyKind } from './mqtt-names.ts';
 
 const TEXT_SHOWN = 16 * 1024;
 /** Properties of one packet that are listed. */
 const MAX_PROPERTIES = 200;
+/** A user property of MQTT over HTTP gateways is often a header. */
+const HEADER = /^(proxy-)?authorization$|^(set-)?cookie$/i;
 
 export interface Reader {
   readonly bytes: Uint8Array;
@@ -73,6 +77,8 @@ export function properties(reader: Reader, prefix: string, fields: { [name: stri
   const end = Math.min(outer, reader.at + length);
   reader.end = end;
   const users: string[] = [];
+  const open: string[] = [];
+  let secret = false;
   const identifiers: number[] = [];
   for (let count = 0; reader.at < end && !reader.short && count < MAX_PROPERTIES; count++) {
     const id = varint(reader);
@@ -84,7 +90,12 @@ export function properties(reader: Reader, prefix: string, fields: { [name: stri
     }
     const [name, kind] = known;
     if (kind === 'pair') {
-      users.push(`${string(reader)}=${string(reader)}`);
+      const key = string(reader);
+      const said = string(reader);
+      const hidden = said !== '' && (isTelling(key) || HEADER.test(key));
+      secret ||= hidden;
+      users.push(`${key}=${said}`);
+      open.push(`${key}=${hidden ? MASK : said}`);
     } else if (id === 11) {
       identifiers.push(varint(reader));
     } else {
@@ -92,10 +103,13 @@ export function properties(reader: Reader, prefix: string, fields: { [name: stri
     }
   }
   if (users.length > 0) {
-    fields[`${prefix}user`] = users;
+    fields[`${prefix}user`] = open;
+    if (secret) {
+      fields[`${prefix}user.raw`] = users;
+    }
   }
   if (identifiers.length > 0) {
-    fields[`${prefix}subscription-identifier`] = identifiers.length === 1 ? identifiers[0]! : identifiers;
+    fields[`${prefix}subscription_identifier`] = identifiers.length === 1 ? identifiers[0]! : identifiers;
   }
   reader.at = end;
   reader.end = outer;
@@ -116,9 +130,72 @@ function value(reader: Reader, kind: PropertyKind): Value {
   }
 }
 
-/** The topic alias among the properties that begin here; 0: none. The reader is left behind them. */
-export function topicAlias(reader: Reader): number {
-  const fields: { [name: string]: Value } = {};
-  properties(reader, '', fields);
-  return typeof fields['topic-alias'] === 'number' ? fields['topic-alias'] : 0;
+const TOPIC_ALIAS = 35;
+
+/**
+ * Walks over the properties that begin here and leaves the reader behind them: the topic alias among them, 0 without one, -1
+ * where they are none. `allowed`: those that this packet may have.
+ */
+export function walk(reader: Reader, allowed: ReadonlySet<number> | null): number {
+  const length = varint(reader);
+  const outer = reader.end;
+  if (reader.short || length > outer - reader.at) {
+    reader.at = outer;
+    return -1;
+  }
+  const end = reader.at + length;
+  reader.end = end;
+  let alias = 0;
+  while (reader.at < end) {
+    const id = varint(reader);
+    const kind = allowed?.has(id) === false ? undefined : PROPERTIES[id]?.[1];
+    if (id === TOPIC_ALIAS) {
+      alias = u16(reader);
+    } else if (kind !== undefined) {
+      pass(reader, kind);
+    }
+    if (kind === undefined || reader.short) {
+      alias = -1;
+      break;
+    }
+  }
+  reader.at = end;
+  reader.end = outer;
+  return alias;
+}
+
+function pass(reader: Reader, kind: PropertyKind): void {
+  switch (kind) {
+    case 'byte':
+      take(reader, 1);
+      break;
+    case 'u16':
+      take(reader, 2);
+      break;
+    case 'u32':
+      take(reader, 4);
+      break;
+    case 'varint':
+      varint(reader);
+      break;
+    case 'pair':
+      take(reader, u16(reader));
+      take(reader, u16(reader));
+      break;
+    default:
+      take(reader, u16(reader));
+  }
+}
+
+/** Filters, with a byte of options behind each where `optioned`, up to the very end: at least one, none of them empty. */
+export function isFilterList(reader: Reader, optioned: boolean, mostOptions: number): boolean {
+  do {
+    const length = u16(reader);
+    take(reader, length);
+    const options = optioned ? u8(reader) : 0;
+    if (reader.short || length === 0 || options > mostOptions || (options & 3) === 3) {
+      return false;
+    }
+  } while (reader.at < reader.end);
+  return true;
 }

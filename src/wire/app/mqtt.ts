@@ -1,8 +1,6 @@
 /** MQTT 3.1, 3.1.1 and 5.0. */
-import type { Value, Values } from '../value.ts';
 import { decoderOf, type Message, malformed, need, ok, type Side, type Step, skip } from './decoder.ts';
-import { oneLine } from './lines-shown.ts';
-import { fieldsOf, type Packet } from './mqtt-fields.ts';
+import { message } from './mqtt-message.ts';
 import {
   AUTH,
   CONNACK,
@@ -15,82 +13,45 @@ import {
   PUBLISH,
   PUBREC,
   PUBREL,
+  propertyFields,
   SUBACK,
   SUBSCRIBE,
   TYPES,
   UNSUBACK,
   UNSUBSCRIBE,
 } from './mqtt-names.ts';
-import { readerOf, string, topicAlias } from './mqtt-read.ts';
+import { readerOf, string, varint, walk } from './mqtt-read.ts';
 import { recognises } from './mqtt-recognise.ts';
+import { type Lane, newState, type State } from './mqtt-state.ts';
+import { summary } from './mqtt-summary.ts';
+import { isWhole, versionOf } from './mqtt-version.ts';
 
-/** Of a larger packet its beginning is kept; the longest topic and the packet's number are within it. */
-const KEPT_MAX = 66 * 1024;
+/** Of a larger packet this much is kept; of a PUBLISH, of its properties and of its payload. */
+const KEPT = 16 * 1024;
 const MAX_ALIASES = 256;
-
-/** A large packet whose rest is being skipped. */
-interface Large {
-  readonly bytes: Uint8Array;
-  readonly headSize: number;
-  readonly total: number;
-  skipped: boolean;
-}
-
-interface Lane {
-  /** The remaining length that the fixed header last read says. */
-  remaining: number;
-  large: Large | null;
-  /** Topics by alias; each direction has its own (MQTT 5.0 section 3.3.2.3.4). */
-  readonly aliases: Map<number, string>;
-}
-
-interface State {
-  /** 0: CONNECT was not seen. */
-  version: number;
-  readonly client: Lane;
-  readonly server: Lane;
-}
 
 export const decoder = decoderOf<State>({
   name: 'mqtt',
   transports: ['tcp'],
-  secrets: ['password', 'property.authentication-data'],
+  secrets: [
+    'password',
+    'user.raw',
+    ...['property.', 'will.property.'].flatMap((prefix) => [
+      `${prefix}user.raw`,
+      `${prefix}authentication_data`,
+    ]),
+  ],
   speaks: {
     mqtt: [
-      'packet',
-      'version',
-      'clean',
-      'keepalive',
-      'client.id',
-      'username',
-      'password',
-      'will.topic',
-      'will.payload',
-      'will.qos',
-      'will.retain',
-      'will.property.*',
-      'session',
-      'reason',
-      'reasons',
-      'topic',
-      'topics',
-      'qos',
-      'id',
-      'retain',
-      'dup',
-      'size',
-      'payload',
-      'property.*',
-      'cut',
-      'malformed',
+      ...['packet', 'version', 'clean', 'keep_alive', 'client_id', 'user', 'user.raw', 'password'],
+      ...['will.topic', 'will.payload', 'will.qos', 'will.retain', 'session_present', 'reason', 'reasons'],
+      ...['topic', 'topics', 'qos', 'id', 'retain', 'dup', 'size', 'payload', 'cut', 'malformed'],
+      ...propertyFields('property.'),
+      ...propertyFields('will.property.'),
     ],
   },
   recognises,
-  begin: () => ({
-    version: 0,
-    client: { remaining: 0, large: null, aliases: new Map() },
-    server: { remaining: 0, large: null, aliases: new Map() },
-  }),
+  begin: newState,
   client: (bytes, from, to, state) => step(bytes, from, to, state, 'client'),
   server: (bytes, from, to, state) => step(bytes, from, to, state, 'server'),
   summary,
@@ -124,13 +85,13 @@ function step(bytes: Uint8Array, from: number, to: number, state: State, side: S
       return messages.length > 0 || at > from ? ok(messages, at - from) : need(Math.max(2, to - at + 1));
     }
     const total = headSize + lane.remaining;
-    const wanted = Math.min(total, KEPT_MAX);
+    const wanted = total <= KEPT ? total : keptOf(bytes, at, to, headSize, total, state.version);
     if (to - at < wanted) {
       return messages.length > 0 || at > from ? ok(messages, at - from) : need(wanted);
     }
-    if (total > KEPT_MAX) {
-      lane.large = { bytes: bytes.slice(at, at + KEPT_MAX), headSize, total, skipped: false };
-      return ok(messages, at + KEPT_MAX - from);
+    if (wanted < total) {
+      lane.large = { bytes: bytes.slice(at, at + wanted), headSize, total, skipped: false };
+      return ok(messages, at + wanted - from);
     }
     const message = read(bytes, at, at + headSize, at + total, total, state, side);
     if (typeof message === 'string') {
@@ -155,6 +116,34 @@ function headOf(bytes: Uint8Array, from: number, to: number, lane: Lane): number
     }
   }
   return -1;
+}
+
+/** How much is kept of a large packet; as long as that is more than what is there, it may become more. */
+function keptOf(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  headSize: number,
+  total: number,
+  version: number,
+): number {
+  if (bytes[from]! >> 4 !== PUBLISH) {
+    return KEPT;
+  }
+  const body = from + headSize;
+  if (to < body + 2) {
+    return headSize + 2;
+  }
+  let head = headSize + 2 + ((bytes[body]! << 8) | bytes[body + 1]!) + ((bytes[from]! & 6) === 0 ? 0 : 2);
+  if (version === 5) {
+    if (to - from < head + 4) {
+      return Math.min(total, head + 4);
+    }
+    const properties = readerOf(bytes, from + head, from + head + 4);
+    const length = varint(properties);
+    head = properties.at - from + Math.min(length, KEPT);
+  }
+  return Math.min(total, head + KEPT);
 }
 
 const BOTH = [PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, DISCONNECT, AUTH];
@@ -204,13 +193,31 @@ function read(
       return 'CONNECT to another protocol';
     }
     state.version = bytes[level]! & 0x7f;
-    state.client.aliases.clear();
-    state.server.aliases.clear();
+    state.certain = true;
+    forget(state.client);
+    forget(state.server);
   }
-  const topic =
-    type === PUBLISH && state.version === 5 ? aliased(bytes, body, end, flags, state[side]) : null;
-  const packet: Packet = { type, flags, bytes, body, end, size, version: state.version, topic };
-  return message(packet, total, side);
+  if (type === PUBLISH && topicEnd(bytes, body, flags) > body + size) {
+    return 'a topic longer than its PUBLISH';
+  }
+  const version = versionOf(type, flags, bytes, body, end, size, state, side);
+  if ((type === SUBSCRIBE || type === UNSUBSCRIBE) && end - body === size) {
+    if (!isWhole(bytes, body, end, type === SUBSCRIBE, version)) {
+      return `the filters of ${TYPES[type]!} do not end where it does`;
+    }
+  }
+  const topic = type === PUBLISH && version === 5 ? aliased(bytes, body, end, flags, state[side]) : null;
+  return message({ type, flags, bytes, body, end, size, version, topic }, total, state, side);
+}
+
+function forget(lane: Lane): void {
+  lane.aliases.clear();
+  lane.open.clear();
+}
+
+/** Behind the topic of a PUBLISH and its number. */
+function topicEnd(bytes: Uint8Array, body: number, flags: number): number {
+  return body + 2 + ((bytes[body]! << 8) | bytes[body + 1]!) + ((flags & 6) === 0 ? 0 : 2);
 }
 
 /** Bytes a body has at least. */
@@ -218,143 +225,16 @@ const LEAST: readonly number[] = [0, 10, 2, 2, 2, 2, 2, 2, 4, 2, 4, 2, 0, 0, 0, 
 
 /** The topic that this packet's alias stands for, when it names none itself; a topic with an alias is remembered. */
 function aliased(bytes: Uint8Array, body: number, end: number, flags: number, lane: Lane): string | null {
-  const topicLength = (bytes[body]! << 8) | bytes[body + 1]!;
-  const at = body + 2 + topicLength + ((flags & 6) !== 0 ? 2 : 0);
-  if (at >= end || bytes[at] === 0) {
+  const at = topicEnd(bytes, body, flags);
+  const alias = at < end && bytes[at] !== 0 ? walk(readerOf(bytes, at, end), null) : 0;
+  if (alias <= 0) {
     return null;
   }
-  const alias = topicAlias(readerOf(bytes, at, end));
-  if (alias === 0) {
-    return null;
-  }
-  if (topicLength === 0) {
+  if (bytes[body] === 0 && bytes[body + 1] === 0) {
     return lane.aliases.get(alias) ?? null;
   }
   if (lane.aliases.size < MAX_ALIASES || lane.aliases.has(alias)) {
     lane.aliases.set(alias, string(readerOf(bytes, body, end)));
   }
   return null;
-}
-
-function message(packet: Packet, total: number, side: Side): Message {
-  const { type, version, flags } = packet;
-  const name = TYPES[type]!;
-  const fields = () => fieldsOf(packet);
-  const failed = failure(packet);
-  const say = (kind: Message['kind'], pair?: number | string, more = false): Message =>
-    pair === undefined
-      ? { protocol: 'mqtt', kind, name, bytes: total, failed, fields }
-      : { protocol: 'mqtt', kind, name, bytes: total, pair, more, failed, fields };
-  switch (type) {
-    case CONNECT:
-      return say('request', 'connect');
-    case CONNACK:
-      return say('reply', 'connect');
-    case PINGREQ:
-      return say('request', 'ping');
-    case PINGRESP:
-      return say('reply', 'ping');
-    case PUBLISH:
-      return (flags & 6) === 0 ? say('notice') : say('request', numbered(packet, side));
-    case SUBSCRIBE:
-    case UNSUBSCRIBE:
-      return say('request', numbered(packet, side));
-    case SUBACK:
-    case UNSUBACK:
-    case PUBACK:
-    case PUBCOMP:
-      return say('reply', numbered(packet, side === 'client' ? 'server' : 'client'));
-    case PUBREC:
-      // The second half, PUBREL and PUBCOMP, follows unless the receiver refuses.
-      return say(
-        'reply',
-        numbered(packet, side === 'client' ? 'server' : 'client'),
-        !(failed && version === 5),
-      );
-    default:
-      return say('notice');
-  }
-}
-
-/** Each side numbers what it sends: below zero is the server's. */
-function numbered({ type, bytes, body, end }: Packet, asker: Side): number {
-  let at = body;
-  if (type === PUBLISH) {
-    at += 2 + ((bytes[body]! << 8) | bytes[body + 1]!);
-  }
-  const id = at + 1 < end ? (bytes[at]! << 8) | bytes[at + 1]! : 0;
-  return asker === 'client' ? id : -id;
-}
-
-/** A reason of 0x80 and above, or a refusal of CONNECT in the older versions. */
-function failure({ type, bytes, body, end, version }: Packet): boolean {
-  switch (type) {
-    case CONNACK:
-      return version === 5 ? bytes[body + 1]! >= 128 : bytes[body + 1] !== 0;
-    case PUBACK:
-    case PUBREC:
-    case PUBCOMP:
-      return end > body + 2 && bytes[body + 2]! >= 128;
-    case DISCONNECT:
-      return end > body && bytes[body]! >= 128;
-    case SUBACK:
-    case UNSUBACK:
-      // The reasons are the last bytes, and a property is not below them all.
-      return refused(bytes, body, end, version);
-    default:
-      return false;
-  }
-}
-
-function refused(bytes: Uint8Array, body: number, end: number, version: number): boolean {
-  let at = body + 2;
-  if (version === 5 && at < end) {
-    const reader = readerOf(bytes, at, end);
-    topicAlias(reader);
-    ({ at } = reader);
-  }
-  for (; at < end; at++) {
-    if (bytes[at]! >= 128) {
-      return true;
-    }
-  }
-  return false;
-}
-
-function summary(message: Message, fields: Values): string {
-  const { packet, topic, reason, id } = fields;
-  const number = id === undefined ? '' : ` #${String(id)}`;
-  switch (packet) {
-    case 'CONNECT': {
-      const user = fields.username === undefined ? '' : ` as ${String(fields.username)}`;
-      return oneLine(
-        `CONNECT ${String(fields['client.id']) || '(no id)'}${user}, MQTT ${String(fields.version)}`,
-      );
-    }
-    case 'PUBLISH': {
-      const how = [
-        fields.qos === 0 ? null : `qos ${String(fields.qos)}`,
-        fields.retain === true ? 'retained' : null,
-        fields.dup === true ? 'again' : null,
-      ].filter((word) => word !== null);
-      const marks = how.length === 0 ? '' : ` (${how.join(', ')})`;
-      const text = String(fields.payload).slice(0, 150);
-      return oneLine(`PUBLISH ${String(topic)}${marks} ${String(fields.size)} B "${text}"`);
-    }
-    case 'SUBSCRIBE':
-    case 'UNSUBSCRIBE':
-      return oneLine(`${packet} ${list(fields.topics)}`);
-    case 'SUBACK':
-    case 'UNSUBACK':
-      return oneLine(`${packet}${number} ${list(fields.reasons)}`.trim());
-    default: {
-      const why = reason === undefined || reason === 'success' ? '' : ` ${String(reason)}`;
-      const detail = fields['property.reason'] === undefined ? '' : `: ${String(fields['property.reason'])}`;
-      return oneLine(`${message.name}${number}${why}${detail}`);
-    }
-  }
-}
-
-function list(value: Value | undefined): string {
-  return Array.isArray(value) ? (value as readonly Value[]).slice(0, 20).join('; ') : '';
 }

@@ -1,7 +1,9 @@
 /** A message of Redis. A class, because one is made per command: its methods cost nothing until somebody asks. */
+
 import type { Value, Values } from '../value.ts';
 import type { Message } from './decoder.ts';
 import { oneLine, shown } from './lines-shown.ts';
+import { MASK } from './mask.ts';
 import { type Command, commandOf, keyOf, upperWord } from './redis-commands.ts';
 import { BODY_KEPT, type Scan } from './redis-scan.ts';
 import { takeSecrets, withoutSecrets } from './redis-secrets.ts';
@@ -218,7 +220,12 @@ function pushFields(name: string, said: Value): Values {
 export function summarise(message: Message, fields: Values): string {
   const { command, args, error, type } = fields;
   if (Array.isArray(args)) {
-    return oneLine([String(command), ...(args as readonly Value[]).slice(0, 40).map(word)].join(' '));
+    const { password } = fields;
+    const plain = typeof password === 'string' && password !== MASK;
+    const shown = (args as readonly Value[])
+      .slice(0, 40)
+      .map((one) => (plain && one === MASK ? password : one));
+    return oneLine([String(command), ...shown.map(word)].join(' '));
   }
   if (typeof error === 'string') {
     return oneLine(error);

@@ -336,7 +336,7 @@ describe('whatever comes', () => {
       anySplitGivesTheSame(decoder, turns, inside, 10);
     }
     // Alone: what both sides sent ahead of the answer is for others to recognise, and how much of it is here varies.
-    anySplitGivesTheSame(decoder, ahead, {}, 10);
+    anySplitGivesTheSame(decoder, ahead, inside, 10);
   });
 
   it('nothing makes it throw, hang or ask for too much', () => {

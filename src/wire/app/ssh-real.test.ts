@@ -129,7 +129,7 @@ describe.skipIf(needs('ssh', 'sshd', 'ssh-keygen', 'setpriv').missing !== null)(
     expect(fields.host_key).toBe(debug(words, 'kex: host key algorithm:'));
     expect(direction(fields, 'server')).toBe(debug(words, 'kex: server->client cipher:'));
     expect(direction(fields, 'client')).toBe(debug(words, 'kex: client->server cipher:'));
-    const version = found(heard, 'Version');
+    const version = heard.said.find((one) => one.side === 'client')!;
     expect(debug(words, 'Local version string')).toBe(version.summary);
     const key = found(heard, 'REPLY').fields;
     expect(`${key['host_key.type']} ${key['host_key.fingerprint']}`).toBe(
