@@ -1,4 +1,5 @@
 /** tcpdump's words run on the frames of a file: compiled once for each link type in it. */
+import { filterLookups } from '../watch/lookups.ts';
 import { compileFilter } from '../wire/filter.ts';
 import { type Loaded, loadProgram, runFilter } from '../wire/filter-run.ts';
 
@@ -9,7 +10,7 @@ export function captureFilterFor(
   return (linkType, bytes, from, to, wireLength) => {
     let loaded = programs.get(linkType);
     if (loaded === undefined) {
-      const compiled = compileFilter(words, { linkType });
+      const compiled = compileFilter(words, { linkType, lookups: filterLookups });
       loaded = 'program' in compiled ? loadProgram(compiled.program) : null;
       programs.set(linkType, loaded);
     }

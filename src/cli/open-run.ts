@@ -1,6 +1,7 @@
 /** Reads a capture file from front to back, in pieces, and lets a view show what the lane makes of it. */
 import { closeSync } from 'node:fs';
 import { setImmediate as otherWork } from 'node:timers/promises';
+import { SockscopeError } from '../errors.ts';
 import { several } from '../view/units.ts';
 import { type SaveView, saveView } from '../view/wire/save.ts';
 import type { WireContext, WireView } from '../view/wire/view.ts';
@@ -14,7 +15,8 @@ import { createReader } from '../wire/pcapng.ts';
 import type { InterfaceAbout } from '../wire/pcapng-sink.ts';
 import { writeInterface, writePacket, writeSection } from '../wire/pcapng-writer.ts';
 import { captureFilterFor } from './capture-filter.ts';
-import { paint, printBytes, warn } from './output.ts';
+import { isTerminal, paint, printBytes, warn, width } from './output.ts';
+import { recordedOwners } from './recorded-owners.ts';
 import { version } from './version.ts';
 import { wireFilter } from './wire-filter.ts';
 import type { WireWish } from './wire-options.ts';
@@ -32,14 +34,17 @@ export async function runOpen(
   write: string | null,
 ): Promise<void> {
   const filter = wireFilter(words, { linkType: ETHERNET }, 'display');
+  checkWish(wish, write, filter.kind === 'display');
   const fd = openCapture(path);
   const named = write ?? (wish.harFile === '' ? null : wish.harFile);
-  const target: Target = named === null ? { write: printBytes, close() {} } : writtenFile(named);
+  let target: Target | null = null;
   try {
+    target = named === null ? null : writtenFile(named, fd);
     const opening = open(wish, filter.kind === 'display' ? filter.filter : null, {
       captureWords: filter.kind === 'capture' ? words : '',
-      target,
+      write: target?.write ?? printBytes,
       saving: write !== null,
+      name: path === '-' ? 'standard input' : path,
     });
     let stopped = false;
     const stop = (): void => {
@@ -57,20 +62,51 @@ export async function runOpen(
     }
     opening.finish();
     opening.flush(0);
+    target?.close();
+    target = null;
     if (named !== null) {
-      warn(`${opening.written()} written to ${named}`);
+      warn(`${opening.written()} written to ${named === '-' ? 'standard output' : named}`);
     }
-    opening.notes(path);
+    opening.notes();
   } finally {
     closeSync(fd);
-    target.close();
+    target?.abandon();
+  }
+}
+
+function checkWish(wish: WireWish, write: string | null, filtered: boolean): void {
+  if (wish.what === 'follow' && filtered) {
+    throw new SockscopeError(
+      'FOLLOW_FILTER',
+      '--follow shows all that one connection said; a display filter has no say in it.',
+      'Leave the filter out, or use --messages with it.',
+      2,
+    );
+  }
+  if (write !== null && wish.what !== 'packets') {
+    throw new SockscopeError(
+      'WRITE_VIEW',
+      `--write does not go with --${wish.what === 'har' ? 'export' : wish.what}.`,
+      'It writes the packets that match the filter, and shows nothing.',
+      2,
+    );
+  }
+  if (wish.harFile !== '' && wish.harFile !== '-' && !/\.har$/i.test(wish.harFile)) {
+    throw new SockscopeError(
+      'EXPORT_NAME',
+      `--export writes an HTTP Archive, and '${wish.harFile}' does not end in .har.`,
+      'Name it so: browsers go by the name. Packets are written with --write FILE.pcapng.',
+      2,
+    );
   }
 }
 
 interface Choices {
   /** tcpdump's words, run on each frame before anything else looks at it. */
   readonly captureWords: string;
-  readonly target: Target;
+  readonly write: (bytes: Uint8Array) => void;
+  /** What the file is called in sentences. */
+  readonly name: string;
   /** The packets themselves are wanted, not what can be said about them. */
   readonly saving: boolean;
 }
@@ -83,6 +119,7 @@ function open(wish: WireWish, filter: DisplayFilter | null, choices: Choices) {
   let trouble: string | null = null;
   let packets = 0;
   let dropped = 0;
+  let wrote = false;
   let view: WireView | null = null;
   let lane: Lane | null = null;
   let baseSeconds = 0;
@@ -101,14 +138,15 @@ function open(wish: WireWish, filter: DisplayFilter | null, choices: Choices) {
       clock: wallClock(seconds, nanoseconds),
       filter,
       reveal: wish.reveal,
-      owner: () => null,
+      owner: owners.of,
       device: () => device,
       limit: wish.limit,
+      width: isTerminal() ? width() : null,
     };
     view = choices.saving
       ? saveView(context, save)
       : viewFor(wish, context, { iso: isoNanoseconds(ns), ns, uncertaintyNs: 0, netns: 0 });
-    const messages = wish.what !== 'follow' && !(choices.saving && filter?.needsMessages !== true);
+    const messages = !(choices.saving && filter?.needsMessages !== true);
     return createLane(view, { decoders, messages, checksums: wish.verbose || wish.json });
   }
 
@@ -140,15 +178,29 @@ function open(wish: WireWish, filter: DisplayFilter | null, choices: Choices) {
       frame.from,
       frame.to,
       headers.wireLength,
+      frame.comments,
+      frame.flags,
     );
   }
-  const frame = { bytes: new Uint8Array(0) as Uint8Array, from: 0, to: 0 };
+  const frame = {
+    bytes: new Uint8Array(0) as Uint8Array,
+    from: 0,
+    to: 0,
+    flags: 0,
+    comments: undefined as string[] | undefined,
+  };
+  const owners = recordedOwners();
 
   const reader = createReader({
     interface(index, about) {
       interfaces[index] = about;
     },
-    packet(bytes, from, to, wireLength, seconds, nanoseconds, interfaceIndex) {
+    comment(text) {
+      frame.comments ??= [];
+      frame.comments.push(text);
+      owners.comment(text);
+    },
+    packet(bytes, from, to, wireLength, seconds, nanoseconds, interfaceIndex, flags) {
       if (view?.done === true) {
         return;
       }
@@ -156,6 +208,8 @@ function open(wish: WireWish, filter: DisplayFilter | null, choices: Choices) {
       const linkType = about?.linkType ?? ETHERNET;
       packets++;
       if (passes !== null && !passes(linkType, bytes, from, to, wireLength)) {
+        frame.comments = undefined;
+        owners.settle(null);
         return;
       }
       lane ??= begin(seconds, nanoseconds);
@@ -166,8 +220,13 @@ function open(wish: WireWish, filter: DisplayFilter | null, choices: Choices) {
       frame.bytes = bytes;
       frame.from = from;
       frame.to = to;
+      frame.flags = flags;
       const at = (seconds - baseSeconds) * 1e9 + (nanoseconds - baseNanoseconds);
       lane.frame(bytes, from, to, wireLength, at, linkType);
+      if (frame.comments !== undefined) {
+        owners.settle(lane.flow);
+        frame.comments = undefined;
+      }
       if (out.length > PAGE) {
         flush(PAGE);
       }
@@ -176,13 +235,14 @@ function open(wish: WireWish, filter: DisplayFilter | null, choices: Choices) {
       dropped += about.dropped ?? 0;
     },
     trouble(_offset, sentence) {
-      trouble = sentence;
+      trouble = sentence.replace(/, at byte 0$/, '');
     },
   });
 
   function flush(threshold: number): void {
     if (out.length > threshold) {
-      choices.target.write(out.bytes.subarray(0, out.length));
+      wrote = true;
+      choices.write(out.bytes.subarray(0, out.length));
       out.length = 0;
     }
   }
@@ -192,6 +252,14 @@ function open(wish: WireWish, filter: DisplayFilter | null, choices: Choices) {
     flush,
     done: () => view?.done === true,
     finish(): void {
+      if (trouble !== null && packets === 0 && interfaces.length === 0) {
+        throw new SockscopeError(
+          'OPEN_FORMAT',
+          `${choices.name}: ${trouble}.`,
+          'pcap and pcapng can be read: what sockscope watch -w, tcpdump -w and Wireshark write.',
+          2,
+        );
+      }
       lane ??= begin(0, 0);
       lane.finish();
       view!.finish(lane);
@@ -201,15 +269,17 @@ function open(wish: WireWish, filter: DisplayFilter | null, choices: Choices) {
         ? several((view as SaveView).saved, 'packet')
         : several((view as WireView & { entries: number }).entries, 'exchange'),
     /** What was not seen. */
-    notes(path: string): void {
+    notes(): void {
       const lost = lane!.lost();
       if (trouble !== null) {
-        warn(paint.yellow(`${path}: ${trouble}`));
+        warn(paint.yellow(`${choices.name}: ${trouble}`));
       }
       if (packets === 0 && trouble === null) {
-        warn(`${path} holds no packets.`);
+        warn(`${choices.name} holds no packets.`);
       } else if (passes !== null && lane!.count === 0) {
         warn(`None of ${several(packets, 'packet')} matches ${choices.captureWords}.`);
+      } else if (!wrote && isTerminal()) {
+        warn(emptyText(wish, packets, filter !== null));
       }
       if (dropped > 0) {
         warn(paint.dim(`The capture itself had lost ${several(dropped, 'packet')}.`));
@@ -223,8 +293,25 @@ function open(wish: WireWish, filter: DisplayFilter | null, choices: Choices) {
       if (lost.requests > 0) {
         warn(paint.dim(`${several(lost.requests, 'request')} were forgotten before an answer came.`));
       }
+      const complaint = view!.complaint?.() ?? null;
+      if (complaint !== null) {
+        throw complaint;
+      }
     },
   };
+}
+
+/** Nothing was shown. */
+function emptyText(wish: WireWish, packets: number, filtered: boolean): string {
+  const of = `of ${several(packets, 'packet')}`;
+  switch (wish.what) {
+    case 'messages':
+      return filtered ? `No message in any ${of} matches.` : `No message was recognised in any ${of}.`;
+    case 'connections':
+      return filtered ? `No connection in any ${of} matches.` : `None ${of} is TCP or UDP.`;
+    default:
+      return `None ${of} matches.`;
+  }
 }
 
 function isoNanoseconds(ns: bigint): string {

@@ -31,6 +31,8 @@ export interface WatchOrder {
   /** An eventfd: when it can be read, the watch is over. */
   readonly wake: number;
   readonly colour: boolean;
+  /** Cells of the terminal that is written to; null when it is none. */
+  readonly width: number | null;
   /** Rows for the live screen go to the main thread, instead of lines to the output. */
   readonly screen: boolean;
 }

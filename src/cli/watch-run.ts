@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { SockscopeError } from '../errors.ts';
 import { several } from '../view/units.ts';
 import { createWaker, interfaceNames } from '../watch/live.ts';
-import { isTerminal, paint, print, warn } from './output.ts';
+import { isTerminal, paint, print, warn, width } from './output.ts';
 import type { FromWorker, WatchFlags, WatchOrder } from './watch-order.ts';
 import { wireFilter } from './wire-filter.ts';
 import type { WireWish } from './wire-options.ts';
@@ -14,7 +14,8 @@ export function listInterfaces(): void {
 }
 
 export async function runWatch(words: string, wish: WireWish, flags: WatchFlags): Promise<void> {
-  const filter = wireFilter(words, { linkType: 'network' }, 'capture');
+  const filter = wireFilter(words, { linkType: 'network', kernel: true }, 'capture');
+  checkWish(wish, flags, filter.kind === 'display');
   const waker = createWaker();
   const order: WatchOrder = {
     wish: { ...wish, display: filter.kind === 'display' ? filter.text : '' },
@@ -30,6 +31,7 @@ export async function runWatch(words: string, wish: WireWish, flags: WatchFlags)
     blockTimeoutMs: Math.max(1, flags.blockTimeout),
     wake: waker.fd,
     colour: paint.bold('x') !== 'x',
+    width: isTerminal() ? width() : null,
     screen: flags.live === true,
   };
   if (flags.live === true) {
@@ -39,6 +41,34 @@ export async function runWatch(words: string, wish: WireWish, flags: WatchFlags)
   const worker = new Worker(join(__dirname, 'watch-worker.js'), { workerData: order });
   await attend(worker, waker.wake, order);
   waker.close();
+}
+
+function checkWish(wish: WireWish, flags: WatchFlags, filtered: boolean): void {
+  const view = flags.live === true || asksForView(flags);
+  if (wish.what === 'follow' && filtered) {
+    throw new SockscopeError(
+      'FOLLOW_FILTER',
+      '--follow shows all that one connection said; a display filter has no say in it.',
+      "Leave the filter out, or give tcpdump's words: port 5432.",
+      2,
+    );
+  }
+  if (flags.write !== undefined && filtered && !view) {
+    throw new SockscopeError(
+      'WRITE_FILTER',
+      'A recording holds what the kernel hands over, and what messages say is not known there.',
+      "Give tcpdump's words (port 6379), or record everything and filter when you open it; with -m as well, the filter is for what is shown.",
+      2,
+    );
+  }
+  if (flags.write === '-' && view) {
+    throw new SockscopeError(
+      'WRITE_OUTPUT',
+      'Standard output cannot take both the recording and what is to be shown.',
+      'Record into a file.',
+      2,
+    );
+  }
 }
 
 function asksForView(flags: WatchFlags): boolean {

@@ -6,7 +6,8 @@ import { several } from '../view/units.ts';
 import { type ScreenFeed, screenFeed } from '../view/wire/screen-feed.ts';
 import type { WireContext, WireView } from '../view/wire/view.ts';
 import { wallClock } from '../view/wire/wall-clock.ts';
-import { type Frame, openLive } from '../watch/live.ts';
+import { type Frame, openLive, readerGone } from '../watch/live.ts';
+import { filterLookups } from '../watch/lookups.ts';
 import { flowOwners } from '../watch/owners.ts';
 import { createRecorder } from '../watch/recorder.ts';
 import { type Session, startSession } from '../watch/session.ts';
@@ -26,6 +27,7 @@ import { type Target, writtenFile } from './written-file.ts';
 const TURN_MS = 100;
 /** Batches on their way to a main thread that is busy, or whose terminal stands still. */
 const BATCHES_WAITING = 4;
+const STANDARD_OUTPUT = 1;
 
 function tell(message: FromWorker): void {
   parentPort?.postMessage(message);
@@ -47,6 +49,7 @@ function run(order: WatchOrder): void {
   try {
     const watching = watchingOf(order, session, live.links, target);
     tell({ type: 'ready', interfaces: live.links.map(({ name }) => name) });
+    const shows = !order.screen && !order.quietRecording;
     let packets = 0;
     let lost = 0;
     const count = (): void => {
@@ -57,18 +60,18 @@ function run(order: WatchOrder): void {
         watching.lost(counts.drops);
         tell({ type: 'note', text: `${several(counts.drops, 'packet')} lost: the ring was full` });
       }
+      for (const text of live.troubles()) {
+        tell({ type: 'note', text });
+      }
     };
     let nextCount = session.clock.now() + TURN_MS * 1e6;
     for (let going = true; going && !watching.done(); ) {
-      going = live.read(TURN_MS, watching.frame);
+      going = live.read(TURN_MS, watching.frame) && !(shows && readerGone(STANDARD_OUTPUT));
       watching.flush();
       watching.tick();
       if (session.clock.now() >= nextCount) {
         count();
         nextCount = session.clock.now() + TURN_MS * 1e6;
-        for (const text of live.troubles()) {
-          tell({ type: 'note', text });
-        }
       }
     }
     if (!watching.done()) {
@@ -77,6 +80,10 @@ function run(order: WatchOrder): void {
     count();
     watching.finish(packets, lost);
     tell({ type: 'summary', packets, lost });
+    const complaint = watching.complaint();
+    if (complaint !== null) {
+      throw complaint;
+    }
   } finally {
     live.close();
     target?.close();
@@ -84,7 +91,12 @@ function run(order: WatchOrder): void {
 }
 
 function programFor(order: WatchOrder, linkType: number | 'network'): Uint8Array {
-  const compiled = compileFilter(order.captureWords, { linkType, snapLength: order.snapLength });
+  const compiled = compileFilter(order.captureWords, {
+    linkType,
+    snapLength: order.snapLength,
+    kernel: true,
+    lookups: filterLookups,
+  });
   if (!('program' in compiled)) {
     throw Object.assign(new Error(compiled.message), { hint: compiled.hint, exit: 2 });
   }
@@ -99,6 +111,8 @@ interface Watching {
   lost(count: number): void;
   done(): boolean;
   finish(packets: number, lost: number): void;
+  /** What was asked for and did not come. */
+  complaint(): Error | null;
 }
 
 function watchingOf(
@@ -120,6 +134,7 @@ function watchingOf(
     owner: (flow, end) => owners?.of(flow, end) ?? null,
     device: () => (links.length > 1 ? device : ''),
     limit: wish.limit,
+    width: order.width,
   };
   const feed: ScreenFeed | null = order.screen ? screenFeed(context, () => session.clock.now()) : null;
   let waiting = 0;
@@ -135,8 +150,7 @@ function watchingOf(
         }));
   const lane: Lane = createLane(view, {
     decoders,
-    messages:
-      order.screen || (!order.quietRecording && wish.what !== 'follow' && wish.what !== 'connections'),
+    messages: order.screen || !order.quietRecording,
     checksums: wish.verbose || wish.json,
   });
   const recorder =
@@ -221,6 +235,7 @@ function watchingOf(
       recorder?.finish(session.seconds + Math.floor(at / 1e9), at % 1e9, { packets, drops: lost });
       owners?.close();
     },
+    complaint: () => view.complaint?.() ?? null,
   };
 }
 

@@ -1,5 +1,6 @@
 /** The words behind `watch` and `open`: a display filter or tcpdump's words, told apart by which of them they are. */
 import { SockscopeError } from '../errors.ts';
+import { filterLookups } from '../watch/lookups.ts';
 import type { DisplayFilter } from '../wire/display/filter.ts';
 import { compileFilter, type FilterFault, type FilterTarget, type Program } from '../wire/filter.ts';
 import { readDisplay } from './wire-options.ts';
@@ -19,7 +20,7 @@ export function wireFilter(text: string, target: FilterTarget, prefer: 'capture'
   if (text.trim() === '') {
     return { kind: 'none' };
   }
-  const captured = compileFilter(text, target);
+  const captured = compileFilter(text, { ...target, lookups: filterLookups });
   const isCapture = 'program' in captured;
   if (isCapture && prefer === 'capture') {
     return { kind: 'capture', program: captured, text };

@@ -108,6 +108,15 @@ export function wireWish(flags: WireFlags): WireWish {
       2,
     );
   }
+  const bytes = flags.hexText === true || flags.hex === true || flags.ascii === true;
+  if (bytes && (flags.json === true || (what !== 'packets' && what !== 'follow'))) {
+    throw new SockscopeError(
+      'WIRE_BYTES',
+      `-x, -X and -A show the bytes of packets, and --${flags.json === true ? 'json' : what === 'har' ? 'export' : what} shows none.`,
+      'Leave one of them out; --follow shows what one connection said.',
+      2,
+    );
+  }
   return {
     what,
     json: flags.json === true,

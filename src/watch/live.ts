@@ -39,7 +39,7 @@ export interface Link {
 
 export interface Live {
   readonly links: readonly Link[];
-  /** Waits for packets, at most so long, and hands over all there are. False when `wake` was called. */
+  /** Waits for packets, at most so long, and hands over all there are. False when `wake` was called, or no interface is left. */
   read(timeoutMs: number, each: (frame: Frame, link: number) => void): boolean;
   /** After the end: what the kernel still gathers in a block that is not full. */
   drain(each: (frame: Frame, link: number) => void): void;
@@ -61,8 +61,17 @@ const LOOPBACK = 1;
 
 export function openLive(options: LiveOptions, wake: number): Live {
   const names = options.interfaces.length === 0 ? [ANY] : [...new Set(options.interfaces)];
+  if (names.length > 1 && names.includes(ANY)) {
+    throw new SockscopeError(
+      'WATCH_INTERFACE',
+      "'any' is every interface already.",
+      'Leave it out, or leave the others out.',
+      2,
+    );
+  }
   const links: Link[] = [];
   const rings: Ring[] = [];
+  const indexes: number[] = [];
   try {
     for (const name of names) {
       const link = linkOf(name);
@@ -81,6 +90,7 @@ export function openLive(options: LiveOptions, wake: number): Live {
         throw refusal(name, ring);
       }
       rings.push(ring);
+      indexes.push(ifindex);
       links.push(link);
     }
   } catch (error) {
@@ -90,6 +100,24 @@ export function openLive(options: LiveOptions, wake: number): Live {
     throw error;
   }
   const troubles: string[] = [];
+  const gone = new Set<Ring>();
+
+  /** Something is the matter with a ring that asks to be read and has nothing. */
+  function look(): void {
+    for (const [i, ring] of rings.entries()) {
+      const errno = ringTrouble(ring);
+      const { name } = links[i]!;
+      if (errno === 0) {
+        continue;
+      }
+      if (name !== ANY && deviceIndex(name) !== indexes[i]) {
+        gone.add(ring);
+        troubles.push(`${name} is gone`);
+      } else {
+        troubles.push(`${name}: ${errnoMeaning(errno)} (${errnoName(errno)})`);
+      }
+    }
+  }
 
   function readAll(each: (frame: Frame, link: number) => void): number {
     let total = 0;
@@ -113,14 +141,9 @@ export function openLive(options: LiveOptions, wake: number): Live {
     read(timeoutMs, each) {
       const found = waitForRings(rings, wake, timeoutMs);
       if (readAll(each) === 0 && found === 'packets') {
-        for (const [i, ring] of rings.entries()) {
-          const errno = ringTrouble(ring);
-          if (errno !== 0) {
-            troubles.push(`${links[i]!.name}: ${errnoMeaning(errno)} (${errnoName(errno)})`);
-          }
-        }
+        look();
       }
-      return found !== 'woken';
+      return found !== 'woken' && gone.size < rings.length;
     },
     drain(each) {
       // A block is handed over at the latest when its time is up; what comes later is not ours any more.
@@ -209,6 +232,17 @@ function refusal(name: string, { call, result }: Refused): SockscopeError {
     'A smaller --buffer may help when memory is short; sockscope abilities says what this machine allows.',
     3,
   );
+}
+
+/** A pipe without a reader is an error, a socket or a terminal without one has hung up. */
+const NO_READER = 8 | 16;
+
+/** Whether nobody reads what is written to a descriptor: `| head` has seen enough, and without a line to write we would not notice. */
+export function readerGone(fd: number): boolean {
+  const waiting = new Uint8Array(8);
+  const view = new DataView(waiting.buffer);
+  view.setInt32(0, fd, true);
+  return libc.poll(waiting, 1, 0) === 1 && (view.getInt16(6, true) & NO_READER) !== 0;
 }
 
 export interface Waker {

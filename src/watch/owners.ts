@@ -1,5 +1,6 @@
 /** Who holds the ends of a connection that packets were seen of, on this machine. Asked once per connection. */
-import { scanOwners } from '../kernel/owners.ts';
+import { socketInode, walkDescriptors } from '../kernel/descriptors.ts';
+import { type Owners, scanOwners } from '../kernel/owners.ts';
 import { closeSockDiag, openSockDiag } from '../kernel/sockdiag.ts';
 import { lookupSocket } from '../kernel/socket-lookup.ts';
 import type { Owner } from '../wire/display/subject.ts';
@@ -25,8 +26,11 @@ export interface FlowOwners {
 export function flowOwners(now: () => number): FlowOwners {
   const diag = openSockDiag();
   const known = new Map<number, Owner | null>();
+  /** Everything the last scan saw: listeners, and connections that were there before us. */
+  let latest: Owners | null = null;
   const asked = new WeakMap<Flow, [Answer, Answer]>();
   let nextScan = Number.NEGATIVE_INFINITY;
+  let nextWalk = Number.NEGATIVE_INFINITY;
 
   function scan(): void {
     const began = now();
@@ -36,16 +40,43 @@ export function flowOwners(now: () => number): FlowOwners {
     if (known.size > KNOWN_INODES) {
       known.clear();
     }
-    const owners = scanOwners();
+    latest = scanOwners();
     for (const inode of wanted) {
-      const [first] = owners.ownersOf(inode);
-      known.set(inode, first === undefined ? null : { pid: first.pid, program: first.name });
+      known.set(inode, scanned(inode));
     }
     wanted.clear();
     const took = now() - began;
     nextScan = began + took + took / SHARE;
   }
   const wanted = new Set<number>();
+
+  function scanned(inode: number): Owner | null {
+    const [first] = latest?.ownersOf(inode) ?? [];
+    return first === undefined ? null : { pid: first.pid, program: first.name };
+  }
+
+  /** A new connection is mostly held by who listens on its port: one program's descriptors are soon read. */
+  function atTheListener(flow: Flow, end: 0 | 1, inode: number): Owner | null {
+    const began = now();
+    const local = flow.ends[end];
+    const nobody = new Uint8Array(local.bytes.length);
+    const listener =
+      flow.protocol === 6 && began >= nextWalk
+        ? lookupSocket(diag, 6, local.bytes, local.port, nobody, 0)
+        : null;
+    const holder = listener === null ? null : (known.get(listener.inode) ?? scanned(listener.inode));
+    if (holder === null) {
+      return null;
+    }
+    let found = false;
+    walkDescriptors(holder.pid, (_, bytes, length) => {
+      found = socketInode(bytes, length) === inode;
+      return !found;
+    });
+    const took = now() - began;
+    nextWalk = began + took + took / SHARE;
+    return found ? holder : null;
+  }
 
   function look(flow: Flow, end: 0 | 1): Owner | null {
     const local = flow.ends[end];
@@ -65,9 +96,18 @@ export function flowOwners(now: () => number): FlowOwners {
     if (before !== undefined) {
       return before;
     }
+    const owner = scanned(socket.inode) ?? atTheListener(flow, end, socket.inode);
+    if (owner !== null) {
+      known.set(socket.inode, owner);
+      return owner;
+    }
     wanted.add(socket.inode);
     scan();
     return known.get(socket.inode) ?? null;
+  }
+
+  if (diag >= 0) {
+    scan();
   }
 
   return {

@@ -16,6 +16,6 @@ export function filterFault({ from, to }: Span, message: string, hint: string): 
   return { message, hint, from, to };
 }
 
-export function isFilterFault(value: object | null): value is FilterFault {
-  return value !== null && 'hint' in value && 'message' in value;
+export function isFilterFault(value: unknown): value is FilterFault {
+  return typeof value === 'object' && value !== null && 'hint' in value && 'message' in value;
 }

@@ -3,7 +3,17 @@
  * of the filter looks 4 bytes further on (pcap-filter(7)).
  */
 import { ASIDE, BPF } from './filter-bpf.ts';
-import { all, any, atLeast, equals, equalsMasked, type Instruction, instruction, not, type Tree } from './filter-tree.ts';
+import {
+  all,
+  any,
+  atLeast,
+  equals,
+  equalsMasked,
+  type Instruction,
+  instruction,
+  not,
+  type Tree,
+} from './filter-tree.ts';
 import { LINK } from './headers.ts';
 
 export interface Ground {
@@ -22,7 +32,8 @@ export interface Ground {
 
 export const TAG_CELL = 15;
 
-const PLACES: ReadonlyMap<number | 'network', readonly [typeAt: number, payloadAt: number]> = new Map([
+type Place = readonly [typeAt: number, payloadAt: number];
+const PLACES: ReadonlyMap<number | 'network', Place> = new Map<number | 'network', Place>([
   [LINK.null, [-1, 4]],
   [LINK.loop, [-1, 4]],
   [LINK.ethernet, [12, 14]],
@@ -33,7 +44,7 @@ const PLACES: ReadonlyMap<number | 'network', readonly [typeAt: number, payloadA
   [LINK.linuxSll, [14, 16]],
   [LINK.linuxSll2, [0, 20]],
   ['network', [-1, 0]],
-] as const);
+]);
 
 export function groundOf(linkType: number | 'network', kernel: boolean): Ground | null {
   const place = PLACES.get(linkType);
@@ -196,7 +207,9 @@ function loopback(ground: Ground, type: number): Tree {
   const load = bytesAt(ground, 0, 4);
   return any(
     ...families.flatMap((family) =>
-      ground.linkType === LINK.null ? [equals(load, family << 24), equals(load, family)] : [equals(load, family)],
+      ground.linkType === LINK.null
+        ? [equals(load, family << 24), equals(load, family)]
+        : [equals(load, family)],
     ),
   );
 }

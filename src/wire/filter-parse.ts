@@ -76,7 +76,7 @@ function afterPart(reader: Reader, token: Token): FilterFault {
 
 function list(reader: Reader, inherited: Qualifiers | null): Part | FilterFault {
   let left = part(reader, inherited);
-  let joined: { kind: 'and' | 'or'; of: Expression[] } | null = null;
+  let joined = null as { kind: 'and' | 'or'; of: Expression[] } | null;
   while (!isFilterFault(left)) {
     const token = peek(reader);
     if (token.kind !== 'and' && token.kind !== 'or') {
@@ -92,7 +92,10 @@ function list(reader: Reader, inherited: Qualifiers | null): Part | FilterFault 
       return right;
     }
     if (left.bare && !right.bare) {
-      return unexpected(start, 'A list in parentheses is either all ids, or begins with a word such as host or port.');
+      return unexpected(
+        start,
+        'A list in parentheses is either all ids, or begins with a word such as host or port.',
+      );
     }
     if (joined?.kind !== token.kind) {
       joined = { kind: token.kind, of: [left.expression] };
@@ -148,6 +151,12 @@ function group(reader: Reader, inherited: Qualifiers | null): Part | FilterFault
 function single(reader: Reader, token: Token, inherited: Qualifiers | null): Part | FilterFault {
   switch (token.kind) {
     case 'number':
+      if (inherited?.type === 'net' && isSign(reader.tokens[reader.next + 1]!, '/')) {
+        return unexpected(
+          reader.tokens[reader.next + 1]!,
+          `Write at least two numbers: ${token.text}.0/LENGTH.`,
+        );
+      }
       return goesOnWithArithmetic(reader.tokens[reader.next + 1]!)
         ? term(relation(reader), null)
         : numberAlone(reader, token, inherited);
@@ -188,7 +197,11 @@ function idAlone(token: Token): FilterFault {
     return near;
   }
   const word = token.kind === 'mac' ? 'ether host' : 'host';
-  return filterFault(token, `'${token.text.slice(0, 60)}' needs a word in front`, `Write ${word} ${token.text.slice(0, 60)}.`);
+  return filterFault(
+    token,
+    `'${token.text.slice(0, 60)}' needs a word in front`,
+    `Write ${word} ${token.text.slice(0, 60)}.`,
+  );
 }
 
 function term(expression: Expression | FilterFault, qualifiers: Qualifiers | null): Part | FilterFault {
@@ -294,7 +307,10 @@ function afterQualifiers(reader: Reader, protocol: string | null, first: Token):
   }
   const token = peek(reader);
   let type: IdType | null = null;
-  if (token.kind === 'word' && (TYPES.has(token.text) || (token.text === 'proto' && direction.way === null))) {
+  if (
+    token.kind === 'word' &&
+    (TYPES.has(token.text) || (token.text === 'proto' && direction.way === null))
+  ) {
     type = token.text as IdType;
     reader.next++;
   } else if (direction.way === null) {
@@ -305,12 +321,18 @@ function afterQualifiers(reader: Reader, protocol: string | null, first: Token):
     return wordForId(start, type);
   }
   const ids = startsId(start) ? part(reader, { protocol, direction: direction.way, type }) : null;
-  return ids === null || (!isFilterFault(ids) && !ids.bare) ? unexpected(start, idHint(type)) : ids;
+  if (ids === null || isFilterFault(ids)) {
+    return ids ?? unexpected(start, idHint(type));
+  }
+  return ids.bare ? { ...ids, bare: false } : unexpected(start, idHint(type));
 }
 
 function wrongAfterProtocol(protocol: Token, token: Token): FilterFault {
   return PROTOCOLS.has(token.text)
-    ? unexpected(token, `Write ${protocol.text} and ${token.text}, or ${protocol.text} proto \\${token.text}.`)
+    ? unexpected(
+        token,
+        `Write ${protocol.text} and ${token.text}, or ${protocol.text} proto \\${token.text}.`,
+      )
     : unexpected(token, JOIN);
 }
 
@@ -355,7 +377,10 @@ function idHint(type: IdType | null): string {
 }
 
 function wordForId(token: Token, type: IdType | null): FilterFault {
-  const hint = type === 'proto' ? `Write proto \\${token.text}: a word of the language needs a backslash.` : idHint(type);
+  const hint =
+    type === 'proto'
+      ? `Write proto \\${token.text}: a word of the language needs a backslash.`
+      : idHint(type);
   return unexpected(token, hint);
 }
 
@@ -373,9 +398,7 @@ function idOf(reader: Reader, token: Token, span: Span): Id | FilterFault {
   const { text } = token;
   switch (token.kind) {
     case 'number':
-      return isSign(peek(reader), '/')
-        ? unexpected(peek(reader), `Write at least two numbers: ${text}.0/LENGTH.`)
-        : { kind: 'number', value: token.value };
+      return { kind: 'number', value: token.value };
     case 'name':
       return { kind: 'name', text };
     case 'mac':
@@ -406,5 +429,7 @@ function prefixOf(reader: Reader, span: Span): { length: number | null } | Filte
   reader.next++;
   const token = take(reader);
   span.to = token.to;
-  return token.kind === 'number' ? { length: token.value } : unexpected(token, 'Write the length of the prefix in bits.');
+  return token.kind === 'number'
+    ? { length: token.value }
+    : unexpected(token, 'Write the length of the prefix in bits.');
 }

@@ -82,5 +82,9 @@ export function unknownWord(token: Token, hint: string): FilterFault {
 }
 
 export function tooDeep(token: Token): FilterFault {
-  return filterFault(token, `more than ${MOST_DEPTH} levels of nesting`, 'Write the filter with fewer levels.');
+  return filterFault(
+    token,
+    `more than ${MOST_DEPTH} levels of nesting`,
+    'Write the filter with fewer levels.',
+  );
 }

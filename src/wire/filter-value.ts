@@ -13,9 +13,17 @@ import {
   SIZES,
   TAG_CELL,
 } from './filter-link.ts';
-import { isProtocol } from './filter-protocol.ts';
-import { all, equals, hasBits, type Instruction, instruction, not, type Test, type Tree } from './filter-tree.ts';
-import { ETHER_PROTOCOLS, IP_PROTOCOLS } from './filter-words.ts';
+import {
+  all,
+  equals,
+  hasBits,
+  type Instruction,
+  instruction,
+  not,
+  type Test,
+  type Tree,
+} from './filter-tree.ts';
+import { ETHER_PROTOCOLS } from './filter-words.ts';
 
 /** Code that leaves the value in A; `given` must hold before it may run. */
 interface Value {
@@ -53,7 +61,7 @@ export function compare(
   right: Arithmetic,
 ): Tree | FilterFault {
   const [jump, turned] = JUMPS[relation];
-  const a = valueOf(ground, left, 0);
+  const a = calculate(ground, left, 0);
   if (isFilterFault(a)) {
     return a;
   }
@@ -63,7 +71,7 @@ export function compare(
     }
     return all(a.given, turnedIf(turned, { kind: 'test', load: a.code, jump, k: right.value, withX: false }));
   }
-  const b = valueOf(ground, right, 1);
+  const b = calculate(ground, right, 1);
   if (isFilterFault(b)) {
     return b;
   }
@@ -89,7 +97,7 @@ export function holds(jump: number, a: number, b: number): boolean {
 }
 
 /** `cell` is the first memory cell this may use. */
-function valueOf(ground: Ground, of: Arithmetic, cell: number): Value | FilterFault {
+function calculate(ground: Ground, of: Arithmetic, cell: number): Value | FilterFault {
   if (cell >= TAG_CELL) {
     return filterFault(of, 'the expression needs more than 15 values at once', 'Write it with fewer levels.');
   }
@@ -99,7 +107,7 @@ function valueOf(ground: Ground, of: Arithmetic, cell: number): Value | FilterFa
     case 'length':
       return { code: [instruction(BPF.LD | BPF.LEN, 0)], given: true };
     case 'negative': {
-      const inner = valueOf(ground, of.of, cell);
+      const inner = calculate(ground, of.of, cell);
       return isFilterFault(inner)
         ? inner
         : { code: [...inner.code, instruction(BPF.ALU | BPF.NEG, 0)], given: inner.given };
@@ -108,7 +116,7 @@ function valueOf(ground: Ground, of: Arithmetic, cell: number): Value | FilterFa
       return loaded(ground, of, cell);
     case 'binary': {
       const { operator, left, right } = of;
-      const a = valueOf(ground, left, cell);
+      const a = calculate(ground, left, cell);
       if (isFilterFault(a)) {
         return a;
       }
@@ -116,7 +124,7 @@ function valueOf(ground: Ground, of: Arithmetic, cell: number): Value | FilterFa
       if (right.kind === 'constant') {
         return { code: [...a.code, instruction(operation, right.value)], given: a.given };
       }
-      const b = valueOf(ground, right, cell + 1);
+      const b = calculate(ground, right, cell + 1);
       if (isFilterFault(b)) {
         return b;
       }
@@ -130,27 +138,43 @@ function fromCell(cell: number): Instruction {
   return instruction(BPF.LD | BPF.MEM, cell);
 }
 
-const FOUR = new Set(['tcp', 'udp', 'sctp', 'icmp', 'igmp', 'igrp', 'pim', 'vrrp', 'carp']);
+/** Headers behind the one of IPv4, and their protocol numbers. */
+const BEHIND_IPV4: ReadonlyMap<string, number> = new Map([
+  ['tcp', 6],
+  ['udp', 17],
+  ['sctp', 132],
+  ['icmp', 1],
+  ['igmp', 2],
+  ['igrp', 9],
+  ['pim', 103],
+  ['vrrp', 112],
+  ['carp', 112],
+]);
+const ICMP6 = 58;
 
 function loaded(ground: Ground, of: Arithmetic & { kind: 'load' }, cell: number): Value | FilterFault {
   const { protocol, index, size } = of;
-  const given = givenFor(ground, of);
-  if (isFilterFault(given)) {
-    return given;
-  }
-  const inner = valueOf(ground, index, cell);
+  const inner = calculate(ground, index, cell);
   if (isFilterFault(inner)) {
     return inner;
+  }
+  const given = givenFor(ground, of, inner.given);
+  if (isFilterFault(given)) {
+    return given;
   }
   const onLink = protocol === 'link';
   const base = onLink ? 0 : networkAt(ground) + (protocol === 'icmp6' ? 40 : 0);
   const width = SIZES.get(size)!;
-  const before = FOUR.has(protocol) ? ipv4HeaderToX(ground) : onLink || !ground.varies ? null : tagToX();
+  const before = BEHIND_IPV4.has(protocol)
+    ? ipv4HeaderToX(ground)
+    : onLink || !ground.varies
+      ? null
+      : tagToX();
   // An absolute load from 2^31 on would mean something else to the kernel (SKF_LL_OFF, SKF_AD_OFF).
   const fixed = index.kind === 'constant' && base + index.value < 0x8000_0000 ? base + index.value : null;
   const reach =
     fixed === null ? throughX(inner.code, before, base, width, cell) : straight(before, fixed, width);
-  return { code: reach, given: ordered(ground, protocol, inner.given, given) };
+  return { code: reach, given };
 }
 
 function straight(before: Instruction[] | null, at: number, width: number): Instruction[] {
@@ -183,38 +207,35 @@ function tagToX(): Instruction[] {
   return [instruction(BPF.LDX | BPF.MEM, TAG_CELL)];
 }
 
-/** A condition that reads beyond a short packet rejects it, so the order is that of tcpdump. */
-function ordered(ground: Ground, protocol: string, inner: Tree, given: Tree): Tree {
-  return FOUR.has(protocol) ? all(carries(ground, IPV4) ?? true, inner, given) : all(inner, given);
-}
-
-function givenFor(ground: Ground, of: Arithmetic & { kind: 'load' }): Tree | FilterFault {
+/** What must hold before the bytes may be loaded. A short packet is rejected by the first test beyond its end: hence the order. */
+function givenFor(ground: Ground, of: Arithmetic & { kind: 'load' }, inner: Tree): Tree | FilterFault {
   const { protocol } = of;
   if (protocol === 'link') {
     return ground.linkType === 'network'
-      ? filterFault(of, 'the link header is not part of this capture', 'Capture on one interface to see its link header.')
-      : true;
+      ? filterFault(of, 'the link header is not part of this capture', 'Capture on one interface to see it.')
+      : inner;
   }
-  if (FOUR.has(protocol)) {
-    const is = isProtocol(ground, IP_PROTOCOLS.get(protocol) ?? NUMBERS.get(protocol)!, of);
-    // JSET on the fragment offset: behind the first fragment there is no such header.
-    return isFilterFault(is) ? is : all(is, not(hasBits(networkBytes(ground, 6, 2), 0x1fff)));
-  }
-  const type = protocol === 'icmp6' ? IPV6 : ETHER_PROTOCOLS.get(protocol);
+  const number = BEHIND_IPV4.get(protocol);
+  const type = number !== undefined ? IPV4 : protocol === 'icmp6' ? IPV6 : ETHER_PROTOCOLS.get(protocol);
   if (type === undefined || type <= 1500) {
-    return filterFault(of, `bytes of ${protocol} cannot be named`, 'Count from ip, ip6, tcp, udp, icmp, icmp6, arp or ether.');
+    const hint = 'Count from ip, ip6, tcp, udp, icmp, icmp6, arp or ether.';
+    return filterFault(of, `bytes of ${protocol} cannot be named`, hint);
   }
   const carried = carries(ground, type);
   if (carried === null) {
     return behindMpls(of);
   }
-  return protocol === 'icmp6' ? all(carried, equals(networkBytes(ground, 6, 1), 58)) : carried;
+  if (number !== undefined) {
+    const is = equals(networkBytes(ground, 9, 1), number);
+    return all(carried, inner, is, firstFragment(ground));
+  }
+  return all(inner, carried, protocol === 'icmp6' ? equals(networkBytes(ground, 6, 1), ICMP6) : true);
 }
 
-const NUMBERS: ReadonlyMap<string, number> = new Map([
-  ['igrp', 9],
-  ['carp', 112],
-]);
+/** IPv4: what follows the header begins in this packet. */
+export function firstFragment(ground: Ground): Tree {
+  return not(hasBits(networkBytes(ground, 6, 2), 0x1fff));
+}
 
 export function behindMpls(of: { from: number; to: number }): FilterFault {
   return filterFault(of, 'behind mpls only ip and ip6 can be told apart', 'Put this condition before mpls.');

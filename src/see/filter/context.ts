@@ -1,8 +1,7 @@
 /** What reading a filter must ask the machine: service names, interfaces, cgroups. Functions, so that another namespace or a test can answer. */
-import { readText } from '../../kernel/abilities/ability.ts';
+import { hostsFile } from '../../kernel/hosts.ts';
 import { cgroupId, deviceIndex, deviceName, servicePort } from '../../kernel/names.ts';
 import { ephemeralPorts } from '../../kernel/port-range.ts';
-import { hostsLinesFor, parseHosts } from '../../kernel/resolver-files.ts';
 
 export interface ParseOptions {
   services?: (name: string, protocol: string) => number | undefined;
@@ -21,14 +20,6 @@ export interface Context extends Required<ParseOptions> {
   family: 4 | 6 | 0 | null;
   /** Words beyond the ss grammar were used, so that rule of ss does not apply. */
   ours: boolean;
-}
-
-/** RFC 6761 section 6.3. */
-const LOCALHOST = ['127.0.0.1', '::1'];
-
-function hostsFile(name: string): readonly string[] {
-  const found = hostsLinesFor(parseHosts(readText('/etc/hosts') ?? ''), name).map(({ address }) => address);
-  return found.length === 0 && name.toLowerCase() === 'localhost' ? LOCALHOST : [...new Set(found)];
 }
 
 export function context(options: ParseOptions): Context {

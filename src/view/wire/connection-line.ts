@@ -54,6 +54,10 @@ function times(flow: Flow, name: string): string {
 function closing(flow: Flow, how: ClosedHow, paint: Painter): string {
   const side = (end: number): string => (end === flow.clientEnd ? 'client' : 'server');
   if (flow.resetBy >= 0) {
+    const other = flow.ends[flow.resetBy as 0 | 1];
+    if (flow.synSeen && flow.resetBy !== flow.clientEnd && other.packets === 1 && other.payload === 0) {
+      return paint.red('refused by the server');
+    }
     return paint.red(`reset by the ${side(flow.resetBy)}`);
   }
   if (flow.finBy >= 0) {

@@ -1,11 +1,11 @@
 /** A line per connection, when it ends. */
 import type { Flow } from '../../wire/flows.ts';
 import { connectionText } from './connection-line.ts';
-import { append, judge, ownerText, type WireContext, type WireView } from './view.ts';
+import { append, ownerText, spokenFor, type WireContext, type WireView } from './view.ts';
 
 export function connectionsView(context: WireContext): WireView {
   const { out, paint, clock } = context;
-  const matches = judge(context);
+  const said = spokenFor(context);
   const protocols = new WeakMap<Flow, string>();
   let shown = 0;
   return {
@@ -15,10 +15,11 @@ export function connectionsView(context: WireContext): WireView {
     packet() {},
     message(spoken, flow) {
       protocols.set(flow, spoken.message.protocol);
+      said.hear(spoken, flow);
     },
     trouble() {},
     closed(flow, how) {
-      if (this.done || !matches(null, flow, [])) {
+      if (this.done || !said.matches(flow)) {
         return;
       }
       shown++;
@@ -34,7 +35,9 @@ export function connectionsView(context: WireContext): WireView {
         paint,
       );
       const began = Math.min(flow.ends[0].first, flow.ends[1].first);
-      append(out, `${clock.text(began)}  #${flow.stream}  ${text}\n`);
+      // TCP and UDP are counted apart, as Wireshark does: --follow 3, and --follow 3 --udp.
+      const number = `${flow.protocol === 6 ? '' : 'udp '}#${flow.stream}`;
+      append(out, `${clock.text(began)}  ${number}  ${text}\n`);
     },
     finish() {},
   };

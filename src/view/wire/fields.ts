@@ -8,7 +8,8 @@ import { type Heard, heard } from '../../wire/heard.ts';
 import type { Lane } from '../../wire/lane.ts';
 import { layers } from '../../wire/layers.ts';
 import { printable } from '../../wire/printable.ts';
-import { fieldText } from './messages.ts';
+import { headerFields, isHeaderField } from './header-fields.ts';
+import { fieldText, oneLine } from './messages.ts';
 import { append, judge, type WireContext, type WireView } from './view.ts';
 
 /** Fields that are no comparison's business: when it was. */
@@ -71,12 +72,29 @@ export function fieldsView(context: WireContext, options: FieldsOptions): WireVi
   };
 }
 
+const SOME = 8;
+
+/** Those that begin as it does come first. */
+function nearest(name: string, all: readonly string[]): string {
+  const alike = (one: string): number => {
+    let same = 0;
+    while (same < name.length && one[same] === name[same]) {
+      same++;
+    }
+    return same;
+  };
+  return [...all]
+    .sort((a, b) => alike(b) - alike(a))
+    .slice(0, SOME)
+    .join(', ');
+}
+
 function cell(found: Found): string {
   if (found === undefined || found === null) {
     return '';
   }
   const text = Array.isArray(found) ? found.map((one) => fieldText(one)).join(',') : fieldText(found);
-  return printable(text.replaceAll('\n', '\\n').replaceAll('\t', '\\t').replaceAll('\r', '\\r'));
+  return printable(oneLine(text));
 }
 
 function isOfMessage(name: string, vocabulary: Vocabulary): boolean {
@@ -105,28 +123,23 @@ function readerOf(name: string, { vocabulary, startedAtNs }: FieldsOptions): Rea
   }
   const dot = name.indexOf('.');
   const protocol = name.slice(0, Math.max(0, dot));
-  if (vocabulary.has(protocol)) {
+  const spoken = vocabulary.get(protocol);
+  if (spoken !== undefined) {
     const field = name.slice(dot + 1);
+    if (!spoken.some((one) => (one.endsWith('*') ? field.startsWith(one.slice(0, -1)) : one === field))) {
+      throw new SockscopeError(
+        'FIELDS',
+        `There is no field '${name}'.`,
+        `Fields of ${protocol}: ${spoken.join(', ')}.`,
+        2,
+      );
+    }
     return ({ message }) =>
       message !== null && message.protocol === protocol && Object.hasOwn(message.fields, field)
         ? message.fields[field]
         : undefined;
   }
-  const layerNames = [
-    'eth',
-    'vlan',
-    'sll',
-    'arp',
-    'ip',
-    'ipv6',
-    'icmp',
-    'icmpv6',
-    'tcp',
-    'udp',
-    'null',
-    'frame',
-  ];
-  if (layerNames.includes(protocol)) {
+  if (isHeaderField(name)) {
     return ({ lane }) => {
       if (lane === null) {
         return undefined;
@@ -140,10 +153,13 @@ function readerOf(name: string, { vocabulary, startedAtNs }: FieldsOptions): Rea
       return undefined;
     };
   }
+  const siblings = [...packetFields.keys(), ...headerFields].filter((one) => one.startsWith(`${protocol}.`));
   throw new SockscopeError(
     'FIELDS',
     `There is no field '${name}'.`,
-    `Give names such as ${TIMES[0]}, ip.src, tcp.dstport, tcp.seq, http.path, redis.command or latency, with commas between them.`,
+    siblings.length > 0
+      ? `Of ${protocol} there are ${nearest(name, [...new Set(siblings)])} and others.`
+      : `Give names such as ${TIMES[0]}, ip.src, tcp.dstport, tcp.seq, http.path, redis.command or latency, with commas between them.`,
     2,
   );
 }

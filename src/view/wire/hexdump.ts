@@ -7,8 +7,8 @@ export interface Mark {
   readonly to: number;
 }
 
-/** `00000010  47 45 54 20 2f …  |GET /…|`, each line with `indent` before it. Offsets count from `from`. */
-export function hexLines(bytes: Uint8Array, from: number, to: number, indent = ''): string[] {
+/** `00000010  47 45 54 20 2f …  |GET /…|`, each line with `indent` before it. Offsets count from `from`, where they begin with `first`. */
+export function hexLines(bytes: Uint8Array, from: number, to: number, indent = '', first = 0): string[] {
   const lines: string[] = [];
   for (let at = from; at < to; at += PER_LINE) {
     const end = Math.min(at + PER_LINE, to);
@@ -19,7 +19,7 @@ export function hexLines(bytes: Uint8Array, from: number, to: number, indent = '
       text += visible(bytes[i]!);
     }
     lines.push(
-      `${indent}${(at - from).toString(16).padStart(8, '0')}  ${hex.padEnd(3 * PER_LINE + 1)} |${text}|`,
+      `${indent}${(first + at - from).toString(16).padStart(8, '0')}  ${hex.padEnd(3 * PER_LINE + 1)} |${text}|`,
     );
   }
   return lines;
@@ -36,7 +36,11 @@ export function asciiLines(bytes: Uint8Array, from: number, to: number, indent =
       text += byte === 9 ? '  ' : visible(byte);
     }
   }
-  return text.split('\n').map((line) => indent + line);
+  const lines = text.split('\n');
+  if (lines.at(-1) === '') {
+    lines.pop();
+  }
+  return lines.map((line) => (indent + line).trimEnd());
 }
 
 function visible(byte: number): string {

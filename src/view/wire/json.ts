@@ -3,7 +3,7 @@ import { wireEvents } from '../../session/from-wire.ts';
 import { encode } from '../../session/ndjson.ts';
 import { type Heard, heard } from '../../wire/heard.ts';
 import { jsonLine } from '../records.ts';
-import { append, judge, ownerText, type WireContext, type WireView } from './view.ts';
+import { append, judge, ownerText, spokenFor, type WireContext, type WireView } from './view.ts';
 
 export interface JsonOptions {
   readonly what: 'packets' | 'messages' | 'connections';
@@ -17,6 +17,7 @@ export function jsonView(context: WireContext, options: JsonOptions): WireView {
   const { out } = context;
   const { what, host, netns, startedAt, uncertaintyNs } = options;
   const matches = judge(context);
+  const said = spokenFor(context);
   const events = wireEvents(host, netns);
   let pending: Heard[] = [];
   let shown = 0;
@@ -43,7 +44,9 @@ export function jsonView(context: WireContext, options: JsonOptions): WireView {
     message(spoken, flow) {
       if (what === 'packets') {
         pending.push(heard(spoken, context.reveal));
-      } else if (what === 'messages' && !this.done) {
+      } else if (what === 'connections') {
+        said.hear(spoken, flow);
+      } else if (!this.done) {
         const message = heard(spoken, context.reveal);
         if (matches(null, flow, [message])) {
           shown++;
@@ -58,7 +61,7 @@ export function jsonView(context: WireContext, options: JsonOptions): WireView {
       }
     },
     closed(flow, how) {
-      if (what === 'connections' && !this.done && matches(null, flow, [])) {
+      if (what === 'connections' && !this.done && said.matches(flow)) {
         shown++;
         append(out, jsonLine(events.ended(flow, how, (end) => ownerText(context.owner(flow, end)))));
       }

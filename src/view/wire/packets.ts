@@ -3,6 +3,8 @@ import { type Heard, heard } from '../../wire/heard.ts';
 import type { Lane } from '../../wire/lane.ts';
 import { layers } from '../../wire/layers.ts';
 import { printable } from '../../wire/printable.ts';
+import { blotted } from '../../wire/secrets.ts';
+import { flowSecrets } from './flow-secrets.ts';
 import { asciiLines, hexLines } from './hexdump.ts';
 import { messageText } from './message-line.ts';
 import { packetLines } from './packet-line.ts';
@@ -27,6 +29,8 @@ export function packetsView(context: WireContext, options: PacketsOptions): Wire
     quiet: options.quiet,
     owner: (flow, end) => ownerText(context.owner(flow, end)),
   });
+  const secrets = flowSecrets(context.reveal);
+  const room = (context.width ?? Number.POSITIVE_INFINITY) - INDENT.length;
   let pending: Heard[] = [];
   let troubles: string[] = [];
   let shown = 0;
@@ -50,10 +54,11 @@ export function packetsView(context: WireContext, options: PacketsOptions): Wire
       const start = headers.netAt >= 0 ? headers.netAt : headers.from;
       const end = headers.reassembled ? headers.netEnd : headers.to;
       const from = options.bytes === 'text' && headers.payloadAt >= 0 ? headers.payloadAt : start;
+      const bytes = blotted(headers.bytes, from, end, secrets.of(lane.flow));
       const all =
         options.bytes === 'text'
-          ? asciiLines(headers.bytes, from, end, INDENT)
-          : hexLines(headers.bytes, from, end, INDENT);
+          ? asciiLines(bytes, 0, bytes.length, INDENT)
+          : hexLines(bytes, 0, bytes.length, INDENT);
       for (const line of all) {
         write(`${options.bytes === 'hex' ? line.slice(0, line.lastIndexOf(' |')).trimEnd() : line}\n`);
       }
@@ -71,7 +76,7 @@ export function packetsView(context: WireContext, options: PacketsOptions): Wire
         if (!options.quiet) {
           for (const message of pending) {
             write(INDENT);
-            write(messageText(message, paint));
+            write(messageText(message, paint, room));
             write('\n');
           }
           for (const trouble of troubles) {
@@ -89,7 +94,10 @@ export function packetsView(context: WireContext, options: PacketsOptions): Wire
         troubles = [];
       }
     },
-    message(spoken) {
+    message(spoken, flow) {
+      if (options.bytes !== 'none') {
+        secrets.hear(spoken, flow);
+      }
       if (!options.quiet || context.filter?.needsMessages === true) {
         pending.push(heard(spoken, context.reveal, context.filter === null));
       }

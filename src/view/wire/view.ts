@@ -1,9 +1,11 @@
 /** What every view of the wire shares: where it writes, how it names ends, and what it leaves out. */
+import type { SockscopeError } from '../../errors.ts';
 import { type Out, putText } from '../../wire/bytes-out.ts';
+import type { Spoken } from '../../wire/conversation.ts';
 import type { DisplayFilter } from '../../wire/display/filter.ts';
 import type { Owner, Subject } from '../../wire/display/subject.ts';
 import type { Flow } from '../../wire/flows.ts';
-import type { Heard } from '../../wire/heard.ts';
+import { type Heard, heard } from '../../wire/heard.ts';
 import type { Lane, LaneSink } from '../../wire/lane.ts';
 import type { Painter } from '../colour.ts';
 import type { WallClock } from './wall-clock.ts';
@@ -21,6 +23,8 @@ export interface WireContext {
   readonly device: () => string;
   /** Lines after which nothing more is shown; null for no end. */
   readonly limit: number | null;
+  /** Cells of a line of the terminal; absent or null where lines are as long as they are: a pipe, a file. */
+  readonly width?: number | null;
 }
 
 export interface WireView extends LaneSink {
@@ -28,6 +32,8 @@ export interface WireView extends LaneSink {
   readonly done: boolean;
   /** After the last packet; what is still to be said goes to `out`. */
   finish(lane: Lane): void;
+  /** After `finish`: what was asked for and is not there. */
+  complaint?(): SockscopeError | null;
 }
 
 export function append(out: Out, text: string): void {
@@ -36,6 +42,24 @@ export function append(out: Out, text: string): void {
 
 export function ownerText(owner: Owner | null): string {
   return owner === null ? '' : `${owner.program}[${owner.pid}]`;
+}
+
+/** Which connections have said something that the filter lets pass: asked when they end, when their messages are gone. */
+export function spokenFor(context: WireContext): {
+  hear(spoken: Spoken, flow: Flow): void;
+  matches(flow: Flow): boolean;
+} {
+  const matches = judge(context);
+  const passed = new WeakSet<Flow>();
+  const needed = context.filter?.needsMessages === true;
+  return {
+    hear(spoken, flow) {
+      if (needed && !passed.has(flow) && matches(null, flow, [heard(spoken, context.reveal)])) {
+        passed.add(flow);
+      }
+    },
+    matches: (flow) => passed.has(flow) || matches(null, flow, []),
+  };
 }
 
 const NONE: readonly Heard[] = [];

@@ -24,6 +24,18 @@ test('the first 64 bytes of a side are shown, and at its end how many there were
   survivesAnything(decoder, turns);
 });
 
+test('a thousand segments each way are two notices each way', () => {
+  const turns = Array.from({ length: 2000 }, (_, i) => (i % 2 === 0 ? client : server)(numbers(50)));
+  const { said, troubles } = hear(decoder, turns);
+  expect(troubles).toEqual([]);
+  expect(said.map(({ side, name }) => [side, name]).toSorted()).toEqual([
+    ['client', 'end'],
+    ['client', 'first bytes'],
+    ['server', 'end'],
+    ['server', 'first bytes'],
+  ]);
+});
+
 test('exactly 64 bytes are both', () => {
   const turns = [client(numbers(64))];
   expect(hear(decoder, turns).said.map(({ name, bytes }) => [name, bytes])).toEqual([

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { Conversation } from '../conversation.ts';
 import { anySplitGivesTheSame, client, hear, server, survivesAnything } from './decoder.contract.ts';
+import { decoders } from './decoders.ts';
 import { decoder as hex } from './hex.ts';
 import { decoder } from './lines.ts';
 import { escapedBytes, oneLine, shown } from './lines-shown.ts';
@@ -26,6 +28,39 @@ describe('lines', () => {
     ]);
     anySplitGivesTheSame(decoder, turns);
     survivesAnything(decoder, turns);
+  });
+
+  test('among all decoders a talk in lines is one notice per line, each way, and nothing else', () => {
+    const talk = [
+      ...[
+        server('220 mail.example ESMTP\r\n'),
+        client('EHLO me\r\n'),
+        server('250-SIZE 9\r\n250 8BITMIME\r\n'),
+      ],
+      ...[client('MAIL FROM:<a@b>\r\n'), server('250 ok\r\n'), client('QUIT\r\n'), server('221 bye\r\n')],
+    ];
+    const said: string[] = [];
+    const conversation = new Conversation(
+      { transport: 'tcp', clientPort: 40000, serverPort: 2525, midStream: false },
+      decoders,
+      {
+        message: ({ decoder: { name }, message }) => said.push(`${name} ${String(message.fields().text)}`),
+        trouble: ({ why }) => said.push(why),
+      },
+    );
+    talk.forEach(({ side, bytes }, at) => {
+      conversation.feed(side, bytes, 0, bytes.length, at);
+    });
+    conversation.end('client', 9);
+    conversation.end('server', 9);
+    expect(said.toSorted()).toEqual(
+      [
+        ...['220 mail.example ESMTP', 'EHLO me', '250-SIZE 9', '250 8BITMIME', 'MAIL FROM:<a@b>', '250 ok'],
+        ...['QUIT', '221 bye'],
+      ]
+        .map((line) => `lines ${line}`)
+        .toSorted(),
+    );
   });
 
   test('of a long line 16 KiB are kept, and the next line is whole', () => {

@@ -92,7 +92,7 @@ function sizeOf(word: string | undefined): number {
   if (!isNumber(word, true)) {
     return -1;
   }
-  const size = Number(BigInt.asIntN(32, BigInt(word!)));
+  const size = word!.length < 10 ? Number(word) : Number(BigInt.asIntN(32, BigInt(word!)));
   return size >= 0 && size <= LARGEST ? size : -1;
 }
 

@@ -153,6 +153,9 @@ describe.skipIf(needs('memcached').missing !== null)('real memcached', () => {
     const turns = await spoken(await started(), [...odd.map((line) => `${line}\r\nmn\r\n`), 'quit\r\n']);
     const heard = hear(decoder, turns, { serverPort: 11211 });
     expect(heard.troubles).toEqual([]);
+    for (const name of heard.said.flatMap(({ fields }) => Object.keys(fields))) {
+      expect(decoder.speaks.memcached).toContain(name);
+    }
     const all = replies(heard);
     expect(all.every(({ asked }) => asked !== null)).toBe(true);
     const pings = all.filter(({ name, asked }) => name === 'MN' || asked === 'mn');

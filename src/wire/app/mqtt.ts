@@ -167,7 +167,7 @@ function wrong(first: number, state: State, side: Side): string | null {
   if ((state.version === 3 ? flags & 7 : flags) !== reserved) {
     return `${TYPES[type]!} with flags it cannot have`;
   }
-  return type === AUTH && state.version !== 0 && state.version < 5 ? 'AUTH before MQTT 5' : null;
+  return type === AUTH && state.certain && state.version < 5 ? 'AUTH before MQTT 5' : null;
 }
 
 /** One packet: bytes[from, end), body at `body`; `total` is more when only its beginning was kept. A string: why it is none. */
