@@ -1,6 +1,6 @@
 /** `sockscope watch` as lines, on real traffic in a network namespace of its own. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -25,7 +25,7 @@ const HOLDER = `
 const net = require('node:net');
 const { spawn, spawnSync } = require('node:child_process');
 spawnSync('ip', ['link', 'set', 'lo', 'up']);
-spawnSync('ip', ['link', 'add', 'dum0', 'type', 'dummy']);
+spawnSync('ip', ['link', 'add', 'dum0', 'type', 'veth', 'peer', 'name', 'dum1']);
 spawnSync('ip', ['link', 'set', 'dum0', 'up']);
 const redis = spawn('redis-server', ['--port', '6379', '--bind', '127.0.0.1', '--save', '', '--dir', process.argv[1]], { stdio: 'ignore' });
 const server = net.createServer((c) => {
@@ -56,6 +56,7 @@ let holder: ChildProcess;
 let holderPid = 0;
 let redisPid = 0;
 const heard: string[] = [];
+const started: ChildProcess[] = [];
 
 async function until<T>(what: string, look: () => T | null): Promise<T> {
   for (const end = Date.now() + PATIENCE_MS; ; ) {
@@ -79,7 +80,6 @@ async function tell(line: string, answer: string): Promise<void> {
 }
 
 interface Watcher {
-  readonly pid: number;
   readonly process: ChildProcess;
   stdout(): string;
   stderr(): string;
@@ -103,8 +103,8 @@ function start(...words: string[]): Watcher {
     error += text;
   });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  started.push(child);
   return {
-    pid: child.pid!,
     process: child,
     stdout: () => out,
     stderr: () => error,
@@ -147,6 +147,9 @@ describe.skipIf(lab.missing)('watch', () => {
     redisPid = Number(ready[2]);
   });
   afterAll(async () => {
+    for (const child of started.filter(({ exitCode }) => exitCode === null)) {
+      child.kill('SIGKILL');
+    }
     const over = new Promise((resolve) => holder.once('close', resolve));
     holder.stdin?.end();
     await over;
@@ -274,9 +277,10 @@ describe.skipIf(lab.missing)('watch', () => {
   });
 
   it('leaves no process behind', () => {
+    const place = readlinkSync(`/proc/${holderPid}/ns/net`);
     const left = readdirSync('/proc').filter((pid) => {
       try {
-        return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder);
+        return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/ns/net`) === place;
       } catch {
         return false;
       }

@@ -6,6 +6,7 @@ import { several } from '../view/units.ts';
 import { type ScreenFeed, screenFeed } from '../view/wire/screen-feed.ts';
 import type { WireContext, WireView } from '../view/wire/view.ts';
 import { wallClock } from '../view/wire/wall-clock.ts';
+import { createCommenter, ownerComments } from '../watch/commenter.ts';
 import { type Frame, openLive, readerGone } from '../watch/live.ts';
 import { filterLookups } from '../watch/lookups.ts';
 import { flowOwners } from '../watch/owners.ts';
@@ -164,6 +165,11 @@ function watchingOf(
           write: target.write,
         });
   const named = new WeakSet<Flow>();
+  // When nothing is shown or counted, the lane would only find what a table of connections finds too.
+  const commenter =
+    order.quietRecording && !order.screen && wish.limit === null && owners !== null
+      ? createCommenter(owners)
+      : null;
 
   function comments(): string[] | undefined {
     const { flow } = lane;
@@ -171,12 +177,7 @@ function watchingOf(
       return undefined;
     }
     named.add(flow);
-    const texts = ([flow.clientEnd, (1 - flow.clientEnd) as 0 | 1] as const).flatMap((end) => {
-      const owner = owners.of(flow, end);
-      const side = end === flow.clientEnd ? 'client' : 'server';
-      return owner === null ? [] : [`${side} ${flow.ends[end].text} is ${owner.program} pid ${owner.pid}`];
-    });
-    return texts.length === 0 ? undefined : texts;
+    return ownerComments(flow, owners);
   }
 
   function show(): void {
@@ -193,6 +194,11 @@ function watchingOf(
   return {
     frame(frame, link) {
       if (view.done) {
+        return;
+      }
+      if (commenter !== null && recorder !== null) {
+        const { linkType, cooked } = links[link]!;
+        recorder.packet(frame, link, commenter.of(frame, linkType, cooked));
         return;
       }
       const at = session.clock.fromTimespec(frame.seconds, frame.nanoseconds);

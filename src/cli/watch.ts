@@ -22,9 +22,7 @@ export function define(command: Command): Command {
     .option('--no-owners', 'do not look up which program holds each end')
     .option('-p, --promiscuous', 'also what is meant for others (tcpdump does that unless told not to)')
     .addOption(
-      new Option('-s, --snaplen <bytes>', 'keep so much of each packet')
-        .argParser(wholeNumber)
-        .default(WHOLE),
+      new Option('-s, --snaplen <bytes>', 'keep so much of each packet').argParser(snapLength).default(WHOLE),
     )
     .addOption(
       new Option('-B, --buffer <MiB>', 'memory for packets that wait, per interface')
@@ -36,6 +34,7 @@ export function define(command: Command): Command {
         .argParser(wholeNumber)
         .default(BLOCK_MS),
     )
+    .addOption(new Option('--export <file>').hideHelp())
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], flags: WatchFlags) => {
       const { listInterfaces, runWatch } = await import('./watch-run.ts');
@@ -62,6 +61,11 @@ function bufferSize(text: string): number {
     throw new InvalidArgumentError(`It must be between 4 and ${MOST_MIB}.`);
   }
   return size;
+}
+
+/** 0 stands for everything, as in tcpdump. */
+function snapLength(text: string): number {
+  return wholeNumber(text) || WHOLE;
 }
 
 function gather(text: string, before: string[] = []): string[] {

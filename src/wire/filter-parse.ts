@@ -3,9 +3,10 @@
  * words in front of it has the words of the last thing to its left: `tcp port 80 or 443`, `host a and (b or c)`.
  */
 import { goesOnWithArithmetic, relation } from './filter-arithmetic.ts';
-import type { Direction, Expression, Id, IdType, Qualifiers } from './filter-ast.ts';
-import { type FilterFault, filterFault, isFilterFault, type Span } from './filter-fault.ts';
+import type { Direction, Expression, IdType, Qualifiers } from './filter-ast.ts';
+import { type FilterFault, filterFault, isFilterFault } from './filter-fault.ts';
 import { type Token, tokenize } from './filter-lex.ts';
+import { idHint, idOf, startsId, wordForId } from './filter-parse-id.ts';
 import {
   expectSign,
   isSign,
@@ -23,6 +24,7 @@ import { PROTOCOLS, TYPES } from './filter-words.ts';
 
 export const MOST_TEXT = 64 * 1024;
 const MOST_PARTS = 4096;
+const MOST_CHANGES = 1000;
 
 /** What a part of an and/or list left behind: `bare` when it was only ids, which cannot stand in front. */
 interface Part {
@@ -98,6 +100,13 @@ function list(reader: Reader, inherited: Qualifiers | null): Part | FilterFault 
       );
     }
     if (joined?.kind !== token.kind) {
+      if (++reader.changes > MOST_CHANGES) {
+        return filterFault(
+          token,
+          `more than ${MOST_CHANGES} changes between and and or`,
+          'Write a shorter filter.',
+        );
+      }
       joined = { kind: token.kind, of: [left.expression] };
     }
     joined.of.push(right.expression);
@@ -195,6 +204,13 @@ function idAlone(token: Token): FilterFault {
   const near = unknownWord(token, '');
   if (near.hint !== '') {
     return near;
+  }
+  if (/^(len|length|\d+)-/.test(token.text)) {
+    return filterFault(
+      token,
+      `'${token.text.slice(0, 60)}' is read as one name`,
+      'Put spaces around the minus.',
+    );
   }
   const word = token.kind === 'mac' ? 'ether host' : 'host';
   return filterFault(
@@ -355,35 +371,6 @@ function directions(reader: Reader): { way: Direction | null } | FilterFault {
     : unexpected(second, `After ${first.text} ${joint.kind} only ${other} is possible.`);
 }
 
-function startsId(token: Token): boolean {
-  return (
-    isSign(token, '!') || isSign(token, '(') || ['number', 'name', 'ip4', 'ip6', 'mac'].includes(token.kind)
-  );
-}
-
-function idHint(type: IdType | null): string {
-  switch (type) {
-    case 'port':
-      return 'Write a port number or the name of a service.';
-    case 'portrange':
-      return 'Write two ports with a minus between: portrange 8000-8080.';
-    case 'net':
-      return 'Write a network: 10.0.0.0/8, 10.1 or 2001:db8::/32.';
-    case 'proto':
-      return 'Write a protocol number, or its name behind a backslash: proto \\tcp.';
-    default:
-      return 'Write an address or the name of a host.';
-  }
-}
-
-function wordForId(token: Token, type: IdType | null): FilterFault {
-  const hint =
-    type === 'proto'
-      ? `Write proto \\${token.text}: a word of the language needs a backslash.`
-      : idHint(type);
-  return unexpected(token, hint);
-}
-
 function id(reader: Reader, qualifiers: Qualifiers): Part | FilterFault {
   const token = take(reader);
   const span = { from: token.from, to: token.to };
@@ -391,45 +378,4 @@ function id(reader: Reader, qualifiers: Qualifiers): Part | FilterFault {
   return isFilterFault(read)
     ? read
     : { expression: { kind: 'id', qualifiers, id: read, ...span }, bare: true, qualifiers };
-}
-
-/** Widens `span` over a prefix length or a mask. */
-function idOf(reader: Reader, token: Token, span: Span): Id | FilterFault {
-  const { text } = token;
-  switch (token.kind) {
-    case 'number':
-      return { kind: 'number', value: token.value };
-    case 'name':
-      return { kind: 'name', text };
-    case 'mac':
-      return { kind: 'mac', text };
-    default: {
-      if (token.kind === 'ip4' && isWord(peek(reader), 'mask')) {
-        reader.next++;
-        const mask = take(reader);
-        span.to = mask.to;
-        return mask.kind === 'ip4'
-          ? { kind: 'ip4', text, prefix: null, mask: mask.text }
-          : unexpected(mask, 'Write the mask as an address: mask 255.255.0.0.');
-      }
-      const prefix = prefixOf(reader, span);
-      return isFilterFault(prefix)
-        ? prefix
-        : token.kind === 'ip4'
-          ? { kind: 'ip4', text, prefix: prefix.length, mask: null }
-          : { kind: 'ip6', text, prefix: prefix.length };
-    }
-  }
-}
-
-function prefixOf(reader: Reader, span: Span): { length: number | null } | FilterFault {
-  if (!isSign(peek(reader), '/')) {
-    return { length: null };
-  }
-  reader.next++;
-  const token = take(reader);
-  span.to = token.to;
-  return token.kind === 'number'
-    ? { length: token.value }
-    : unexpected(token, 'Write the length of the prefix in bits.');
 }

@@ -9,6 +9,8 @@ export interface Reader {
   /** For each '(' the index of its ')', or -1. */
   closing: Int32Array;
   depth: number;
+  /** How often and follows or, or or follows and: each makes the tree one level deeper. */
+  changes: number;
 }
 
 export const MOST_DEPTH = 200;
@@ -26,7 +28,7 @@ export function reader(tokens: readonly Token[]): Reader {
       }
     }
   }
-  return { tokens, next: 0, closing, depth: 0 };
+  return { tokens, next: 0, closing, depth: 0, changes: 0 };
 }
 
 export function peek(reader: Reader): Token {

@@ -24,6 +24,7 @@ export function followView(context: WireContext, options: FollowOptions): WireVi
   let followed: Flow | null = null;
   let turns = 0;
   let numbers = 0;
+  let atLineStart = true;
   /** What is said in this turn and not yet shown: a secret is known when its message is complete. */
   let waiting: Uint8Array[] = [];
   let size = 0;
@@ -47,7 +48,9 @@ export function followView(context: WireContext, options: FollowOptions): WireVi
     if (options.hex) {
       append(out, `${hexLines(bytes, 0, size, '', shownOf[speaker]).map(colour).join('\n')}\n`);
     } else {
-      append(out, colour(visible(decoder[speaker].decode(bytes, { stream: true }))));
+      const text = visible(decoder[speaker].decode(bytes, { stream: true }));
+      append(out, colour(text));
+      atLineStart = text.endsWith('\n');
     }
     shownOf[speaker] += size;
     waiting = [];
@@ -58,7 +61,7 @@ export function followView(context: WireContext, options: FollowOptions): WireVi
     const client = flow.ends[flow.clientEnd].text;
     const server = flow.ends[(1 - flow.clientEnd) as 0 | 1].text;
     const ends = side === 'client' ? `${client} → ${server}` : `${server} → ${client}`;
-    return `${turns > 1 ? '\n' : ''}${paint.bold(`── ${clock.text(at)}  ${ends}`)}\n`;
+    return `${turns > 1 ? (atLineStart ? '\n' : '\n\n') : ''}${paint.bold(`── ${clock.text(at)}  ${ends}`)}\n`;
   }
 
   return {
@@ -112,7 +115,7 @@ export function followView(context: WireContext, options: FollowOptions): WireVi
         show();
       }
       if (turns > 0) {
-        append(out, '\n');
+        append(out, atLineStart ? '\n' : '\n\n');
       } else if (followed !== null) {
         const [one, other] = followed.ends;
         append(out, `Neither ${one.text} nor ${other.text} said anything.\n`);
