@@ -173,6 +173,24 @@ describe('queries and replies', () => {
     expect(said[0]!.fields).toMatchObject({ class: 'IN', flags: ['qu'] });
   });
 
+  test('ordinary DNS on the multicast port is paired by its id', () => {
+    const name = '05 68c3a97320 05 6c6f63616c 00';
+    const { said } = hear(
+      decoder,
+      [
+        client(bytes(`1234 0100 0001 0000 0000 0000 ${name} 0001 0001`)),
+        server(
+          bytes(`1234 8180 0001 0001 0000 0000 ${name} 0001 0001 c00c 0001 0001 00000078 0004 0a000001`),
+        ),
+      ],
+      { transport: 'udp', serverPort: 5353 },
+    );
+    expect(said.map((one) => [one.kind, one.asked])).toEqual([
+      ['request', null],
+      ['reply', 'A'],
+    ]);
+  });
+
   test('a zone transfer goes on until its SOA comes again', () => {
     const zone = '07 6578616d706c65 03 636f6d 00';
     const soa = (serial: string) =>

@@ -124,8 +124,9 @@ function read(bytes: Uint8Array, from: number, to: number, took: number, state: 
   const response = (shape.flags & 0x8000) !== 0;
   const name = nameOf(shape);
   const fields = () => fieldsOf(shape);
-  if (state.multicast) {
-    // Everybody hears everything, ids are 0, and most answers were not asked for (RFC 6762 section 18.1).
+  // An id that is not 0 is ordinary DNS on that port, as development set-ups have it (RFC 6762 section 18.1).
+  if (state.multicast && shape.id === 0) {
+    // Everybody hears everything, and most answers were not asked for.
     const kind = response ? 'notice' : 'request';
     return { protocol: 'dns', kind, name: response && shape.type < 0 ? 'answer' : name, bytes: took, fields };
   }

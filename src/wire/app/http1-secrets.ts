@@ -2,7 +2,7 @@
 import { MASK } from './mask.ts';
 
 const telling =
-  /pass(word|wd|phrase|code)|^pass$|pwd$|secret|token\]?$|api[-_]?key|access[-_]?key|private[-_]?key|credential|signature$|^sig$|^auth$/i;
+  /pass(word|wd|phrase|code)|^pass$|pwd$|secret|token\]?$|api[-_]?key|access[-_]?key|private[-_]?key|credential|signature$|^sig$|^auth$|^(proxy-)?authorization$|^(set-)?cookie$/i;
 
 /** True for `password`, `access_token`, `X-Api-Key`. */
 export function isTelling(name: string): boolean {

@@ -9,8 +9,6 @@ import { PROPERTIES, type PropertyKind } from './mqtt-names.ts';
 const TEXT_SHOWN = 16 * 1024;
 /** Properties of one packet that are listed. */
 const MAX_PROPERTIES = 200;
-/** A user property of MQTT over HTTP gateways is often a header. */
-const HEADER = /^(proxy-)?authorization$|^(set-)?cookie$/i;
 
 export interface Reader {
   readonly bytes: Uint8Array;
@@ -92,7 +90,7 @@ export function properties(reader: Reader, prefix: string, fields: { [name: stri
     if (kind === 'pair') {
       const key = string(reader);
       const said = string(reader);
-      const hidden = said !== '' && (isTelling(key) || HEADER.test(key));
+      const hidden = said !== '' && isTelling(key);
       secret ||= hidden;
       users.push(`${key}=${said}`);
       open.push(`${key}=${hidden ? MASK : said}`);
