@@ -20,7 +20,10 @@ export function define(command: Command): Command {
     .option('-w, --write <file.pcapng>', 'record: Wireshark opens it, and so does sockscope open')
     .option('--live', 'a screen: connections, packets, bytes; keys to pause, filter and follow')
     .option('--no-owners', 'do not look up which program holds each end')
-    .option('-p, --promiscuous', 'also what is meant for others (tcpdump does that unless told not to)')
+    .option('--promiscuous', 'also what is meant for others (tcpdump does that unless told not to, with -p)')
+    .addOption(new Option('-p, --no-promiscuous-mode').hideHelp())
+    .addOption(new Option('-l, --line-buffered').hideHelp())
+    .addOption(new Option('-U, --packet-buffered').hideHelp())
     .addOption(
       new Option('-s, --snaplen <bytes>', 'keep so much of each packet').argParser(snapLength).default(WHOLE),
     )
