@@ -70,6 +70,8 @@ describe('readCapture', () => {
       finBy: 'client',
       connection: packets[0]!.connection,
     });
+    // The ACK of the last FIN belongs to it too.
+    expect([connections[0]!.client.packets, connections[0]!.server.packets]).toEqual([5, 3]);
   });
 
   it('shows secrets only when asked', () => {

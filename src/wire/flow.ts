@@ -74,6 +74,8 @@ export class Flow {
   finBy: 0 | 1 | -1 = -1;
   resetBy: 0 | 1 | -1 = -1;
   state: 'open' | 'half-closed' | 'closed' = 'open';
+  /** Closed by both FINs since then, and not reported yet: the ACK of the last one belongs to it too. */
+  leavingSince: number | null = null;
   /** From the last SYN to the first ACK after it, where the capture was made: a whole round trip; -1 unknown. */
   handshakeNs = -1;
   /** When the last SYN was sent, if one was. */

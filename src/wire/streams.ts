@@ -27,6 +27,9 @@ const NEAR = 2 ** 26;
 /** Silent flows closed per tick at most, so that one packet never pays for all. */
 const CLOSED_PER_TICK = 1024;
 
+/** The ACK of the last FIN is waited for so long. */
+const LAST_ACK_NS = 1e9;
+
 const RESET = NOTE.reset;
 const ACKS_UNSEEN = NOTE['acks-unseen'];
 const OUT_OF_WINDOW = NOTE['out-of-window'];
@@ -57,6 +60,8 @@ export class Streams {
   private readonly table: FlowTable;
   private readonly holes: Holes;
   private due = Number.NEGATIVE_INFINITY;
+  /** Flows with `leavingSince`, in its order; some were reported since. */
+  private readonly leaving: Flow[] = [];
 
   constructor(sink: StreamSink, limits: Limits) {
     this.sink = sink;
@@ -98,6 +103,7 @@ export class Streams {
         notes = NOTE['tuple-reused'];
         this.close(flow, 'reused', h.at);
       }
+      this.leave(flow, h.at);
       table.remove(flow);
       flow = null;
     }
@@ -124,10 +130,14 @@ export class Streams {
       this.sink.datagram(flow, sender, h.bytes, h.payloadAt, h.payloadAt + captured(h), h.at);
       return 0;
     }
+    const wasLeaving = flow.leavingSince !== null;
     notes |= this.segment(flow, flow.halves[sender], flow.halves[1 - sender]!, h);
     if (notes !== 0) {
       flow.notes |= notes;
       end.count(notes);
+    }
+    if (wasLeaving) {
+      this.leave(flow, h.at);
     }
     return notes;
   }
@@ -137,6 +147,13 @@ export class Streams {
     this.due = at + TICK_NS;
     this.holes.review(at);
     const { udp, closed } = this.table;
+    for (let first = this.leaving[0]; first !== undefined; first = this.leaving[0]) {
+      if (first.leavingSince !== null && at - first.leavingSince < LAST_ACK_NS) {
+        break;
+      }
+      this.leaving.shift();
+      this.leave(first, at);
+    }
     for (let i = 0; i < CLOSED_PER_TICK; i++) {
       const silent = udp.oldest;
       if (silent === null || at - silent.last < UDP_SILENCE_NS) {
@@ -150,6 +167,7 @@ export class Streams {
       if (over === null || at - over.last < CLOSED_KEPT_NS) {
         break;
       }
+      this.leave(over, at);
       this.table.remove(over);
     }
   }
@@ -163,6 +181,7 @@ export class Streams {
         return;
       }
       this.close(flow, 'end of capture', at);
+      this.leave(flow, at);
       table.remove(flow);
     }
   }
@@ -175,6 +194,7 @@ export class Streams {
         this.evicted++;
         this.close(victim, 'evicted', h.at);
       }
+      this.leave(victim, h.at);
       table.remove(victim);
     }
     const flow = table.add(h);
@@ -365,9 +385,29 @@ export class Streams {
   private ended(half: Half, at: number): void {
     const { flow } = half;
     if (flow.halves![0].ended && flow.halves![1].ended) {
-      this.over(flow, 'fin', at);
+      this.bothEnded(flow, at);
     } else {
       flow.state = 'half-closed';
+    }
+  }
+
+  /** Nothing more will be said; but the connection's last packet is still to come. */
+  private bothEnded(flow: Flow, at: number): void {
+    if (flow.state === 'closed') {
+      return;
+    }
+    flow.state = 'closed';
+    flow.leavingSince = at;
+    this.leaving.push(flow);
+    flow.list!.remove(flow);
+    this.table.closed.append(flow);
+  }
+
+  /** Reports a flow that was closed by both FINs, once. */
+  private leave(flow: Flow, at: number): void {
+    if (flow.leavingSince !== null) {
+      flow.leavingSince = null;
+      this.sink.closed(flow, 'fin', at);
     }
   }
 
