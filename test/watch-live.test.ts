@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { needs } from './needs.ts';
 
 const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
@@ -26,7 +26,12 @@ const server = http.createServer((request, response) => {
 server.listen(8080, '127.0.0.1', () => console.log('ready', process.pid));
 const agent = new http.Agent({ keepAlive: true });
 const headers = { authorization: 'Bearer verysecret' };
+const hush = () => server.getConnections((_, open) => (open === 0 ? console.log('hushed') : setImmediate(hush)));
 require('node:readline').createInterface({ input: process.stdin }).on('line', (path) => {
+  if (path === 'hush') {
+    agent.destroy();
+    return hush();
+  }
   http.get({ port: 8080, host: '127.0.0.1', path, agent, headers }, (answer) => {
     answer.resume().on('end', () => console.log('answered', path));
   });
@@ -123,6 +128,12 @@ function below(pid: number): number[] {
 }
 
 describe.skipIf(lab.missing)('watch --live', () => {
+  // An idle connection of the test before would send keep-alives, and the server ends it after five seconds.
+  beforeEach(async () => {
+    holder.stdin?.write('hush\n');
+    await hear('hushed');
+  });
+
   beforeAll(async () => {
     holder = spawn('unshare', ['-n', process.execPath, '-e', HOLDER], { stdio: ['pipe', 'pipe', 'inherit'] });
     createInterface({ input: holder.stdout! }).on('line', (line) => heard.push(line));
