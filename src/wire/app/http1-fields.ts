@@ -100,7 +100,7 @@ export function addHeaders(
  * a name has white space around it, which is worth a warning, or this one is there twice.
  */
 export function headerValue(bytes: Uint8Array, from: number, to: number, name: string): string | null {
-  let value = '';
+  let value: string | null = null;
   for (let line = from; line < to; ) {
     let end = find(bytes, 10, line, to);
     if (end < 0) {
@@ -111,14 +111,14 @@ export function headerValue(bytes: Uint8Array, from: number, to: number, name: s
       return null;
     }
     if (colon === line + name.length && isNamed(bytes, line, name)) {
-      if (value !== '') {
+      if (value !== null) {
         return null;
       }
       value = text(bytes, colon + 1, Math.min(end, colon + 1 + MAX_VALUE)).trim();
     }
     line = end + 1;
   }
-  return value;
+  return value ?? '';
 }
 
 /** Whatever `trim` may take away, and then some. */

@@ -297,6 +297,12 @@ describe('the shapes of request smuggling', () => {
     expect(request.fields.warning).toBeUndefined();
   });
 
+  it('a header that is there twice, the first time empty, is in the summary as in the fields', () => {
+    const head =
+      'POST /form HTTP/1.1\r\nContent-Length: 2\r\nContent-Type: \r\nContent-Type: text/plain\r\n\r\nhi';
+    expect(hear(decoder, [client(head)]).said[0]!.summary).toBe('POST /form , text/plain 2 B');
+  });
+
   it('notes a space before any colon, and masks what stands behind it', () => {
     const request = last(client('GET / HTTP/1.1\r\nAuthorization : Basic eDp5\r\n\r\n'));
     expect(request.fields).toMatchObject({
