@@ -1,6 +1,7 @@
 /** The thread of `watch` that reads the rings: everything from the frame to the line happens here, in place. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { ExitCode } from '../errors.ts';
+import { encode } from '../session/ndjson.ts';
 import { painter } from '../view/colour.ts';
 import { several } from '../view/units.ts';
 import { type ScreenFeed, screenFeed } from '../view/wire/screen-feed.ts';
@@ -13,7 +14,7 @@ import { flowOwners } from '../watch/owners.ts';
 import { createRecorder } from '../watch/recorder.ts';
 import { type Session, startSession } from '../watch/session.ts';
 import { decoders } from '../wire/app/decoders.ts';
-import { emptyOut } from '../wire/bytes-out.ts';
+import { emptyOut, putText } from '../wire/bytes-out.ts';
 import { compileFilter } from '../wire/filter.ts';
 import type { Flow } from '../wire/flows.ts';
 import { createLane, type Lane } from '../wire/lane.ts';
@@ -58,8 +59,12 @@ function run(order: WatchOrder): void {
       packets += counts.packets;
       if (counts.drops > 0) {
         lost += counts.drops;
-        watching.lost(counts.drops);
-        tell({ type: 'note', text: `${several(counts.drops, 'packet')} lost: the ring was full` });
+        const why =
+          counts.freezes > 0
+            ? `the ring was full (frozen ${several(counts.freezes, 'time')})`
+            : 'the ring was full';
+        watching.lost(counts.drops, why);
+        tell({ type: 'note', text: `${several(counts.drops, 'packet')} lost: ${why}` });
       }
       for (const text of live.troubles()) {
         tell({ type: 'note', text });
@@ -109,7 +114,7 @@ interface Watching {
   flush(): void;
   /** Time passes although no packet comes. */
   tick(): void;
-  lost(count: number): void;
+  lost(count: number, why: string): void;
   done(): boolean;
   finish(packets: number, lost: number): void;
   /** What was asked for and did not come. */
@@ -222,14 +227,18 @@ function watchingOf(
     tick() {
       lane.streams.tick(session.clock.now());
     },
-    lost(count) {
+    lost(count, why) {
       feed?.lost(count);
       const at = session.clock.now();
+      const event = { type: 'lost', at, source: 'ring', count, why } as const;
+      if (wish.json && wish.what !== 'stats') {
+        putText(out, `${encode(event)}\n`, Number.POSITIVE_INFINITY);
+      }
       recorder?.event(
-        { type: 'lost', at, source: 'ring', count, why: 'the ring was full' },
+        event,
         session.seconds + Math.floor((session.nanoseconds + at) / 1e9),
         (session.nanoseconds + at) % 1e9,
-        `${count} packets lost: the ring was full`,
+        `${count} packets lost: ${why}`,
       );
     },
     done: () => view.done,

@@ -1,18 +1,10 @@
 /** OK, EOF and ERR: the end of an answer of MySQL, and what it says with all that came before. */
+
 import type { Value } from '../value.ts';
 import type { Message } from './decoder.ts';
-import {
-  type Answer,
-  CAN,
-  type Extra,
-  newAnswer,
-  STATUS,
-  type State,
-  say,
-  u16,
-  type Work,
-} from './mysql-state.ts';
+import { type Answer, CAN, newAnswer, STATUS, type State, say, u16, type Work } from './mysql-state.ts';
 import { lenenc, lenencText, reader, rowOf, short } from './mysql-values.ts';
+import type { Extra } from './said.ts';
 import { withoutPasswords } from './sql.ts';
 import { latin1, text } from './text.ts';
 

@@ -1,6 +1,8 @@
 /** What is remembered of one MySQL or MariaDB connection, and the capabilities that change how its packets are read. */
+
 import type { Value, Values } from '../value.ts';
 import type { Message } from './decoder.ts';
+import { type Extra, sayOn } from './said.ts';
 
 /** The most of one packet that is looked at; what is longer is passed by. */
 export const KEPT = 16 * 1024;
@@ -171,15 +173,7 @@ export function newAnswer(): Answer {
   };
 }
 
-export interface Extra {
-  pair?: number;
-  more?: boolean;
-  failed?: boolean;
-}
-
-type Writable<T> = { -readonly [name in keyof T]: T[name] };
-
-/** A message; all bytes of the lane that nothing else has claimed are its own. */
+/** A message of this protocol; all bytes of the lane that nothing else has claimed are its own. */
 export function say(
   lane: Lane,
   kind: Message['kind'],
@@ -187,18 +181,7 @@ export function say(
   fields: () => Values,
   extra: Extra = {},
 ): Message {
-  const message: Writable<Message> = { protocol: 'mysql', kind, name, bytes: lane.unsaid, fields };
-  lane.unsaid = 0;
-  if (extra.pair !== undefined) {
-    message.pair = extra.pair;
-  }
-  if (extra.more === true) {
-    message.more = true;
-  }
-  if (extra.failed === true) {
-    message.failed = true;
-  }
-  return message;
+  return sayOn(lane, 'mysql', kind, name, fields, extra);
 }
 
 export function rememberStatement(state: State, id: number, statement: Statement): void {

@@ -1,8 +1,9 @@
 /** The server's answers to statements: rows, tags and errors, each given to the request at the head of the queue. */
 import type { Value, Values } from '../value.ts';
 import type { Message } from './decoder.ts';
-import { type Answer, type Extra, newAnswer, type State, say, type Work, zero } from './postgres-state.ts';
+import { type Answer, newAnswer, type State, say, type Work, zero } from './postgres-state.ts';
 import { rowOf, typeName } from './postgres-values.ts';
+import type { Extra } from './said.ts';
 import { withoutPasswords } from './sql.ts';
 import { text } from './text.ts';
 

@@ -1,6 +1,8 @@
 /** What is remembered of one PostgreSQL connection: who asked what, and what the server has said so far in answer. */
+
 import type { Value, Values } from '../value.ts';
 import type { Message } from './decoder.ts';
+import { type Extra, sayOn } from './said.ts';
 import { text } from './text.ts';
 
 /** The most of one message that is looked at; what is longer is passed by. */
@@ -164,15 +166,7 @@ export function newAnswer(): Answer {
   };
 }
 
-export interface Extra {
-  pair?: number;
-  more?: boolean;
-  failed?: boolean;
-}
-
-type Writable<T> = { -readonly [name in keyof T]: T[name] };
-
-/** A message; all bytes of the lane that nothing else has claimed are its own. */
+/** A message of this protocol; all bytes of the lane that nothing else has claimed are its own. */
 export function say(
   lane: Lane,
   kind: Message['kind'],
@@ -180,18 +174,7 @@ export function say(
   fields: () => Values,
   extra: Extra = {},
 ): Message {
-  const message: Writable<Message> = { protocol: 'postgres', kind, name, bytes: lane.unsaid, fields };
-  lane.unsaid = 0;
-  if (extra.pair !== undefined) {
-    message.pair = extra.pair;
-  }
-  if (extra.more === true) {
-    message.more = true;
-  }
-  if (extra.failed === true) {
-    message.failed = true;
-  }
-  return message;
+  return sayOn(lane, 'postgres', kind, name, fields, extra);
 }
 
 /** The one not prepared anew for longest goes. */
