@@ -9,6 +9,8 @@ export const MAX_OUTSTANDING = 4096;
 /** Before a decoder is certain it may see this many bytes of a side. */
 const ENOUGH_TO_RECOGNISE = 64;
 const CERTAIN = 0.8;
+/** After so many bytes that nobody recognised, nobody looks any more (`indifferent`). */
+const ENOUGH_TO_GIVE_UP = 65_536;
 /** Headers in front of headers, tunnels within tunnels: honest ones are a few deep, and each is a call within a call. */
 const MAX_BECOMES = 16;
 /** All conversations of one budget together keep no more unfinished bytes than this. */
@@ -29,6 +31,8 @@ export interface Spoken {
   began: number;
   /** A reply's request: its name and when it was complete. Null for everything else. */
   asked: Asked | null;
+  /** Where in its side's stream the step ended that completed it: what comes before belongs to this message or to earlier ones. */
+  endsAt: number;
 }
 
 export interface Asked {
@@ -73,6 +77,8 @@ interface Lane {
   /** The decoder wants at least this many bytes before it is called again. */
   wanted: number;
   skipping: number;
+  /** Bytes of this side so far. */
+  total: number;
   /** Nothing more is decoded on this side until something recognises it. */
   lost: boolean;
   ended: boolean;
@@ -93,6 +99,7 @@ function newLane(side: Side): Lane {
     held: false,
     wanted: 0,
     skipping: 0,
+    total: 0,
     lost: false,
     ended: false,
   };
@@ -138,6 +145,7 @@ export class Conversation {
       at: 0,
       began: 0,
       asked: null,
+      endsAt: 0,
     };
     if (fixed !== undefined) {
       this.use(fixed, this.hint('client'), undefined);
@@ -148,6 +156,7 @@ export class Conversation {
   feed(side: Side, bytes: Uint8Array, from: number, to: number, at: number): void {
     const lane = this.lanes[side];
     lane.heard = at;
+    lane.total += to - from;
     let next = from;
     if (lane.skipping > 0) {
       const passed = Math.min(lane.skipping, to - next);
@@ -202,6 +211,31 @@ export class Conversation {
     lane.lost = true;
   }
 
+  /**
+   * How many of the next bytes of this side nobody here will look at: the rest of a body, or Infinity when this is no
+   * protocol we know. They may be told with `passedBy` instead of being fed.
+   */
+  indifferent(side: Side): number {
+    const lane = this.lanes[side];
+    if (lane.skipping > 0) {
+      // The last byte of a body is fed: with it the decoder speaks.
+      return lane.skipping - 1;
+    }
+    const { client, server } = this.lanes;
+    const unknown = this.decoder === null && client.total + server.total > ENOUGH_TO_GIVE_UP;
+    return unknown && lane.kept === 0 ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  /** `count` bytes went by unseen; never more than `indifferent` said. */
+  passedBy(side: Side, count: number, at: number): void {
+    const lane = this.lanes[side];
+    lane.heard = at;
+    lane.total += count;
+    if (lane.skipping > 0) {
+      lane.skipping -= count;
+    }
+  }
+
   /** This side sends no more. */
   end(side: Side, at: number): void {
     const lane = this.lanes[side];
@@ -211,7 +245,7 @@ export class Conversation {
     lane.ended = true;
     this.decide(lane, true);
     if (this.decoder?.end !== undefined && !lane.lost) {
-      this.deliver(lane, this.decoder.end(side, this.state), at);
+      this.deliver(lane, this.decoder.end(side, this.state), at, 0);
     }
     lane.kept = 0;
     this.hold(lane, NOTHING);
@@ -229,7 +263,7 @@ export class Conversation {
     switch (step.step) {
       case 'ok':
       case 'become':
-        this.deliver(lane, step.messages, at);
+        this.deliver(lane, step.messages, at, 0);
         break;
       case 'malformed':
         this.listener.trouble({ side, at, decoder, why: step.why }, this);
@@ -276,7 +310,7 @@ export class Conversation {
       const step: Step = decoder[lane.side](bytes, next, to, this.state);
       if (step.step === 'ok') {
         next += step.consumed;
-        this.deliver(lane, step.messages, at);
+        this.deliver(lane, step.messages, at, to - next);
         if (step.messages.length > 0) {
           // What follows in the same bytes came with them.
           lane.began = at;
@@ -305,7 +339,7 @@ export class Conversation {
         return;
       } else {
         next += step.consumed;
-        this.deliver(lane, step.messages, at);
+        this.deliver(lane, step.messages, at, to - next);
         this.become(step, lane, bytes, next, to, at);
         return;
       }
@@ -346,11 +380,13 @@ export class Conversation {
     opposite.wanted = 0;
     opposite.skipping = 0;
     if (rest.length > 0) {
+      lane.total -= rest.length;
       this.feed(lane.side, rest, 0, rest.length, at);
     }
     if (this.decoder !== null && opposite.kept > 0) {
       const waiting = opposite.pending.slice(0, opposite.kept);
       opposite.kept = 0;
+      opposite.total -= waiting.length;
       this.feed(opposite.side, waiting, 0, waiting.length, opposite.heard);
     }
   }
@@ -409,7 +445,7 @@ export class Conversation {
     lane.pending = buffer;
   }
 
-  private deliver(lane: Lane, messages: readonly Message[], at: number): void {
+  private deliver(lane: Lane, messages: readonly Message[], at: number, left: number): void {
     for (let i = 0; i < messages.length; i++) {
       const message = messages[i]!;
       const { spoken } = this;
@@ -426,6 +462,7 @@ export class Conversation {
       spoken.message = message;
       spoken.at = at;
       spoken.began = lane.began;
+      spoken.endsAt = lane.total - left;
       this.listener.message(spoken, this);
     }
   }
