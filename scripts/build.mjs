@@ -28,7 +28,11 @@ import {
  * The program is CommonJS: Node opens ES modules one by one and asynchronously, which costs a start 20 ms
  * (docs/decisions/0006). The library is ESM, and so is the live screen, because ink waits at the top level of a module.
  */
-const program = { cli: 'src/cli/main.ts', 'watch-worker': 'src/cli/watch-worker.ts' };
+const program = {
+  cli: 'src/cli/main.ts',
+  'watch-worker': 'src/cli/watch-worker.ts',
+  'tap-worker': 'src/cli/tap-worker.ts',
+};
 const modules = { index: 'src/index.ts', tui: 'src/tui/sockets.tsx', 'tui-wire': 'src/tui/wire.tsx' };
 
 /** koffi finds its binaries beside itself, so it stays a dependency. */
@@ -202,7 +206,7 @@ function licences(moduleIds) {
 function install(from, to) {
   const wanted = filesBelow(from).map((path) => relative(from, path));
   const isEntry = (path) =>
-    ['cli.js', 'watch-worker.js', 'index.mjs', 'tui.mjs', 'tui-wire.mjs'].includes(path);
+    ['cli.js', 'watch-worker.js', 'tap-worker.js', 'index.mjs', 'tui.mjs', 'tui-wire.mjs'].includes(path);
   const ordered = [...wanted.filter((path) => !isEntry(path)), ...wanted.filter(isEntry)];
   for (const path of ordered) {
     mkdirSync(dirname(join(to, path)), { recursive: true });

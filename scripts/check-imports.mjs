@@ -46,6 +46,8 @@ export const doors = {
   'node:child_process': { folders: ['kernel'], free: [] },
   'node:net': { folders: ['kernel'], free: ['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'SocketAddress'] },
   'node:dgram': { folders: ['kernel'], free: [] },
+  'node:http': { folders: ['kernel'], free: [] },
+  'node:tls': { folders: ['kernel'], free: [] },
 };
 
 const isSource = (path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$/.test(path);

@@ -24,6 +24,11 @@ export const commands: readonly Entry[] = [
     load: () => import('./open.ts'),
   },
   {
+    name: 'tap',
+    summary: 'a proxy that shows what is said through it, and can break it on purpose',
+    load: () => import('./tap.ts'),
+  },
+  {
     name: 'kill',
     summary: 'end what listens on a port, by port, program or pid; or destroy one connection',
     load: () => import('./kill.ts'),

@@ -19,7 +19,7 @@ export interface Admission {
   /** Nanoseconds before the tap goes on with it. */
   readonly delay: number;
   /** `swallow`: the connection stands and nothing ever comes of it. */
-  readonly then: 'go on' | 'reset' | 'close' | 'swallow';
+  readonly outcome: 'go on' | 'reset' | 'close' | 'swallow';
 }
 
 export interface Fault {

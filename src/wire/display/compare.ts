@@ -35,7 +35,7 @@ const ordered = (operator: Operator): operator is '>' | '>=' | '<' | '<=' => /^[
 
 export function compare(kind: Kind | 'any', operator: Operator, value: string, quoted: boolean): Made {
   if (operator === '~') {
-    return matching(value);
+    return matching(value, quoted);
   }
   if (operator === 'contains') {
     return any((one) => one !== null && textOf(one).includes(value));
@@ -78,10 +78,21 @@ function anyKind(operator: Operator, value: string, quoted: boolean): Made {
   });
 }
 
-function matching(value: string): Made {
+/** `"user:*"`: nothing in it but the star belongs to regular expressions, and no `.` stands before a star. */
+function isGlob(value: string): boolean {
+  return value.includes('*') && !/[\^$+()[\]{}|\\]|\.\*/.test(value);
+}
+
+/** The whole text, in any case: `*` is any characters, `?` is one. */
+function globbed(value: string): RegExp {
+  const parts = value.replace(/[.]/g, '\\.').replaceAll('?', '[^]').split(/\*+/);
+  return new RegExp(`^${parts.join('[^]*')}$`, 'i');
+}
+
+function matching(value: string, quoted: boolean): Made {
   let pattern: RegExp;
   try {
-    pattern = new RegExp(value, 'i');
+    pattern = quoted && isGlob(value) ? globbed(value) : new RegExp(value, 'i');
   } catch {
     return { wanted: 'a regular expression' };
   }

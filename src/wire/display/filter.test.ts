@@ -10,7 +10,7 @@ import type { Vocabulary } from './parse.ts';
 import type { Subject } from './subject.ts';
 
 const vocabulary: Vocabulary = new Map([
-  ['redis', ['command', 'args', 'error.code', 'reply']],
+  ['redis', ['command', 'args', 'key', 'error.code', 'reply']],
   ['http', ['method', 'path', 'status', 'request.header.*', 'ok']],
 ]);
 
@@ -84,6 +84,27 @@ function matches(text: string, parts: Partial<Subject>): boolean {
   }
   return filter.matches(subject(parts));
 }
+
+describe('in short', () => {
+  const set = { messages: [heard('redis', { command: 'SET', key: 'user:7' })] };
+  const pay = { messages: [heard('http', { method: 'GET', path: '/pay/9?x=1' })] };
+  test.each([
+    ['redis.command == "SET" and key ~ "user:*"', set, true],
+    ['redis.command == "SET" and key ~ "use:*"', set, false],
+    ['redis.command == "SET" and key ~ "ser:*"', set, false],
+    ['redis.command == "SET" and key:"user:7"', set, true],
+    ['redis.key ~ "*:?"', set, true],
+    ['redis.key ~ "^user:"', set, true],
+    ['redis.key ~ "r:.*"', set, true],
+    ['redis.key ~ /ser:*/', set, true],
+    ['http.path ~ "/pay*"', pay, true],
+    ['http.path ~ "/pa*/8*"', pay, false],
+    ['http.path ~ "pay*"', pay, false],
+    ['http.method == GET and path ~ "/PAY/*"', pay, true],
+  ])('%s', (text, parts, holds) => {
+    expect(matches(text, parts)).toBe(holds);
+  });
+});
 
 describe('of packets', () => {
   const here = { lane: packet('GET /secret', NOTE.retransmission), flow: flow() };
@@ -239,6 +260,10 @@ describe('what cannot be read is pointed at', () => {
       ),
       { numRuns: 500 },
     );
+  });
+
+  test('a name alone is a field of no protocol until one was named', () => {
+    expect(displayFilter('key == "a"', vocabulary)).toMatchObject({ at: 0, length: 3 });
   });
 
   test('nesting has a bound', () => {

@@ -51,6 +51,8 @@ class Parser {
   private depth = 0;
   private needsMessages = false;
   private needsOwners = false;
+  /** The protocol that was named last: `redis.command == "SET" and key ~ "user:*"`. */
+  private spoken = '';
   private readonly tokens: readonly Token[];
   private readonly vocabulary: Vocabulary;
 
@@ -246,18 +248,21 @@ class Parser {
     return field;
   }
 
-  /** `redis.command`: the protocol, and one of the fields its decoder speaks of. */
+  /** `redis.command`: the protocol, and one of the fields its decoder speaks of. Later `key` alone is one of the same protocol. */
   private messageField(typed: string): Field | null {
     const dot = typed.indexOf('.');
-    const protocol = typed.slice(0, dot).toLowerCase();
-    const name = typed.slice(dot + 1);
-    const names = dot < 0 ? undefined : this.vocabulary.get(protocol);
+    const named = dot < 0 ? '' : typed.slice(0, dot).toLowerCase();
+    const short = !this.vocabulary.has(named) && this.spoken !== '';
+    const protocol = short ? this.spoken : named;
+    const name = short ? typed : typed.slice(dot + 1);
+    const names = this.vocabulary.get(protocol);
     const known = names?.some((one) =>
       one.endsWith('*') ? name.toLowerCase().startsWith(one.slice(0, -1)) : one === name,
     );
     if (known !== true) {
       return null;
     }
+    this.spoken = protocol;
     return {
       kind: 'any',
       get: ({ message }) =>

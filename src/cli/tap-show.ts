@@ -1,0 +1,138 @@
+/** What a tap tells, as text: which observation becomes which line. */
+import type { Observation } from '../tap/observation.ts';
+import { addressText } from '../tap/to-events.ts';
+import { endedText, type LineOptions, type TapLines, tapLines } from '../view/tap/lines.ts';
+import { duration, several } from '../view/units.ts';
+
+/** Connections that were told of with their first message, and those that said nothing yet. */
+const MAX_SILENT = 10_000;
+
+export interface Shower {
+  /** '' when nothing is to be shown. */
+  line(observation: Observation): string;
+}
+
+export interface ShowOptions extends LineOptions {
+  /** What a client's errno is called, for dials that failed. */
+  readonly errnoText: (errno: number) => string;
+}
+
+export function createShower(options: ShowOptions): Shower {
+  const lines: TapLines = tapLines(options);
+  const states = new Map<string, string>();
+  const opened = new Map<string, Extract<Observation, { type: 'opened' }>>();
+
+  return {
+    line(seen) {
+      switch (seen.type) {
+        case 'message':
+          return options.layer === 'messages' ? lines.message(seen, seen.heard) : '';
+        case 'bytes':
+          return lines.bytes(seen, seen.from, seen.bytes);
+        case 'trouble':
+          return lines.event(seen, seen.from, `cannot read on: ${seen.why}`, 'broken');
+        case 'opened':
+          if (opened.size >= MAX_SILENT) {
+            opened.clear();
+          }
+          opened.set(`${seen.tap} ${seen.connection}`, seen);
+          return '';
+        case 'dialled': {
+          const came = opened.get(`${seen.tap} ${seen.connection}`);
+          opened.delete(`${seen.tap} ${seen.connection}`);
+          const client = came === undefined ? '' : addressText(came.client);
+          return lines.event(
+            seen,
+            null,
+            `${client} ⇄ ${addressText(seen.target)}, answered in ${duration(seen.took / 1000)}`,
+            'plain',
+          );
+        }
+        case 'dial-failed':
+          return lines.event(
+            seen,
+            null,
+            `${seen.target} does not take connections: ${options.errnoText(seen.errno)}; the client is ${seen.told === 'reset' ? 'reset' : seen.told}`,
+            'grave',
+          );
+        case 'half-closed':
+          // Most closes begin with one FIN and end a moment later: only who wants everything wants this line.
+          return options.verbose === 0
+            ? ''
+            : lines.event(
+                seen,
+                seen.from,
+                `FIN: the ${seen.from} says no more, the other direction stays open`,
+                'plain',
+              );
+        case 'ended': {
+          opened.delete(`${seen.tap} ${seen.connection}`);
+          const { how, by, fromClient, fromServer, took } = seen;
+          const grave = how === 'reset' || how === 'dial' || how === 'timeout';
+          return lines.event(
+            seen,
+            null,
+            endedText(how, by, fromClient, fromServer, took),
+            how === 'fault' ? 'broken' : grave ? 'grave' : 'plain',
+          );
+        }
+        case 'fault':
+          return lines.event(seen, seen.from, `fault: ${seen.what}`, 'broken');
+        case 'held':
+          return lines.event(seen, seen.heard.side, `held: ${seen.heard.summary}`, 'broken');
+        case 'released':
+          return lines.event(
+            seen,
+            null,
+            seen.verdict === 'go' ? 'let go' : seen.verdict === 'edit' ? 'edited, and let go' : 'dropped',
+            'broken',
+          );
+        case 'standing': {
+          // That it listens is told where it begins; afterwards only what changes.
+          const before = states.get(seen.tap) ?? 'listening';
+          states.set(seen.tap, seen.state);
+          return before === seen.state ? '' : standing(lines, seen, options);
+        }
+        case 'lost':
+          return lines.about(
+            Math.max(0, seen.at),
+            '',
+            `${several(seen.count, 'event')} not shown: ${seen.why}`,
+            true,
+          );
+      }
+    },
+  };
+}
+
+function standing(
+  lines: TapLines,
+  { at, tap, state, why }: Extract<Observation, { type: 'standing' }>,
+  { errnoText }: ShowOptions,
+): string {
+  const because = /^-?\d+$/.test(why) ? errnoText(Number(why)) : why;
+  switch (state) {
+    case 'refusing':
+      return lines.about(
+        at,
+        tap,
+        because === ''
+          ? 'refuses clients, as the fault wants'
+          : `the target does not take connections (${because}): clients are refused until it does`,
+        true,
+      );
+    case 'silent':
+      return lines.about(
+        at,
+        tap,
+        'the target does not answer: clients are not answered either until it does',
+        true,
+      );
+    case 'resting':
+      return lines.about(at, tap, because, true);
+    case 'listening':
+      return lines.about(at, tap, 'the target takes connections: so does the tap', false);
+    case 'closed':
+      return '';
+  }
+}

@@ -1,0 +1,138 @@
+/** All taps on one reactor: what a thread of its own runs, or Node's loop where there is no epoll. Orders come in, observations go out. */
+import type { Address, Reactor } from '../reactor/reactor.ts';
+import { decoders } from '../wire/app/decoders.ts';
+import { heard } from '../wire/heard.ts';
+import { type Command, createStatistics } from '../wire/statistics.ts';
+import type { Verdict } from './control.ts';
+import type { PlannedFault } from './fault.ts';
+import type { Hearing } from './hearing.ts';
+import type { TapHost } from './host.ts';
+import type { Observation } from './observation.ts';
+import type { Resolved, TapPlan } from './plan.ts';
+import { openTap, type RunningTap } from './tap.ts';
+
+/** What somebody wants to hear of; the rest is only counted. */
+export interface Wants {
+  connections: boolean;
+  messages: boolean;
+  bytes: boolean;
+  /** Secrets as they are. */
+  reveal: boolean;
+  /** Only a line will be shown of each message. */
+  brief: boolean;
+}
+
+export interface EngineOptions {
+  readonly tell: (observation: Observation) => void;
+  readonly wants: Wants;
+  readonly listens: (target: Address) => boolean | null;
+  readonly seed: number;
+  /** Looks up a name that a client asked for. */
+  readonly resolve: (host: string, port: number, done: (addresses: Resolved) => void) => void;
+}
+
+export interface Counts {
+  readonly name: string;
+  readonly address: Address;
+  readonly connections: number;
+  readonly opened: number;
+  readonly fromClient: number;
+  readonly fromServer: number;
+}
+
+export interface Engine {
+  readonly wants: Wants;
+  open(plan: TapPlan, places: { readonly listen: Address; readonly target: Resolved }): Address | number;
+  close(tap: string): boolean;
+  faults(tap: string, planned: readonly PlannedFault[]): void;
+  counts(): Counts[];
+  commands(): Command[];
+  release(held: number, verdict: Verdict): void;
+  closeAll(): void;
+}
+
+export function createEngine(
+  reactor: Reactor,
+  { tell, wants, listens, seed, resolve }: EngineOptions,
+): Engine {
+  const zero = reactor.now();
+  const taps = new Map<string, RunningTap>();
+  /** Taps that were closed, as they were at their end. */
+  const gone = new Map<string, Counts>();
+  const statistics = createStatistics();
+  const budget = { pending: 0 };
+  const now = (): number => reactor.now() - zero;
+
+  const host: TapHost = {
+    reactor,
+    seed,
+    resolve,
+    now,
+    tell,
+    wants,
+    listens,
+    hearingFor: (tap): Hearing => ({
+      decoders,
+      statistics,
+      budget,
+      now,
+      wants,
+      message(spoken, connection) {
+        tell({
+          type: 'message',
+          at: spoken.at,
+          tap,
+          connection,
+          heard: heard(spoken, wants.reveal, wants.brief),
+        });
+      },
+      trouble(from, why, connection) {
+        tell({ type: 'trouble', at: now(), tap, connection, from, why });
+      },
+      bytes(from, bytes, start, end, connection) {
+        tell({ type: 'bytes', at: now(), tap, connection, from, bytes: bytes.subarray(start, end) });
+      },
+    }),
+  };
+
+  return {
+    wants,
+    open(plan, places) {
+      const opened = openTap(host, plan, places);
+      if (typeof opened === 'number') {
+        return opened;
+      }
+      taps.set(plan.name, opened);
+      gone.delete(plan.name);
+      return opened.address;
+    },
+    close(name) {
+      const tap = taps.get(name);
+      if (tap === undefined) {
+        return false;
+      }
+      tap.close();
+      gone.set(name, countsOf(name, tap));
+      return taps.delete(name);
+    },
+    faults(tap, planned) {
+      taps.get(tap)?.faults(planned);
+    },
+    counts: () => [...[...taps].map(([name, tap]) => countsOf(name, tap)), ...gone.values()],
+    commands: () => [...statistics.commands.values()].flatMap((names) => [...names.values()]),
+    release() {},
+    closeAll() {
+      for (const tap of taps.values()) {
+        tap.close();
+      }
+      taps.clear();
+    },
+  };
+}
+
+function countsOf(
+  name: string,
+  { address, connections, opened, fromClient, fromServer }: RunningTap,
+): Counts {
+  return { name, address, connections: connections.size, opened, fromClient, fromServer };
+}

@@ -1,0 +1,53 @@
+/** What the main thread says to an engine, and what it answers: plain data, so that the engine may live in a thread of its own. */
+import type { Address } from '../reactor/reactor.ts';
+import type { Command } from '../wire/statistics.ts';
+import type { Verdict } from './control.ts';
+import type { Counts, Engine, Wants } from './engine.ts';
+import type { PlannedFault } from './fault.ts';
+import type { Resolved, TapPlan } from './plan.ts';
+
+export type Order =
+  | { readonly order: 'open'; readonly plan: TapPlan; readonly listen: Address; readonly target: Resolved }
+  | { readonly order: 'close'; readonly tap: string }
+  /** All faults that the tap shall have from now on. */
+  | { readonly order: 'faults'; readonly tap: string; readonly faults: readonly PlannedFault[] }
+  | { readonly order: 'release'; readonly held: number; readonly verdict: Verdict }
+  | { readonly order: 'resolved'; readonly question: number; readonly addresses: Resolved }
+  | { readonly order: 'wants'; readonly wants: Wants }
+  | { readonly order: 'report' }
+  | { readonly order: 'end' };
+
+export interface Report {
+  readonly taps: readonly Counts[];
+  readonly commands: readonly Command[];
+}
+
+/** Of an `open`: where it listens, or -errno. Of a `report`: the report. Of everything else: null. */
+export type Answer = Address | number | Report | null;
+
+export function obey(engine: Engine, order: Order): Answer {
+  switch (order.order) {
+    case 'open':
+      return engine.open(order.plan, { listen: order.listen, target: order.target });
+    case 'close':
+      engine.close(order.tap);
+      return null;
+    case 'faults':
+      engine.faults(order.tap, order.faults);
+      return null;
+    case 'release':
+      engine.release(order.held, order.verdict);
+      return null;
+    case 'resolved':
+      // The thread that asked takes it before the engine hears of it.
+      return null;
+    case 'wants':
+      Object.assign(engine.wants, order.wants);
+      return null;
+    case 'report':
+      return { taps: engine.counts(), commands: engine.commands() };
+    case 'end':
+      engine.closeAll();
+      return null;
+  }
+}
