@@ -38,10 +38,11 @@ export interface TapFlags {
   tls?: string;
   unwrapTls?: boolean;
   insecure?: boolean;
-  tlsName?: string;
+  serverName?: string;
   tlsCert?: string;
   tlsKey?: string;
   tlsCa?: string;
+  ca?: boolean;
   proxyIn?: boolean;
   proxyOut?: string;
   dialTimeout: string;
@@ -207,7 +208,7 @@ function tlsOf(flags: TapFlags, planned: TlsPlan): TlsPlan {
   return {
     mode,
     insecure: flags.insecure === true,
-    serverName: flags.tlsName ?? '',
+    serverName: flags.serverName ?? '',
     certificate: flags.tlsCert ?? '',
     key: flags.tlsKey ?? '',
     authority: flags.tlsCa ?? '',

@@ -7,6 +7,13 @@ import { duration, several } from '../view/units.ts';
 /** Connections that were told of with their first message, and those that said nothing yet. */
 const MAX_SILENT = 10_000;
 
+const RELEASED = {
+  go: 'let go',
+  edit: 'edited, and let go',
+  drop: 'dropped',
+  gone: 'held no longer: the connection is over',
+} as const;
+
 export interface Shower {
   /** '' when nothing is to be shown. */
   line(observation: Observation): string;
@@ -31,6 +38,8 @@ export function createShower(options: ShowOptions): Shower {
           return lines.bytes(seen, seen.from, seen.bytes);
         case 'trouble':
           return lines.event(seen, seen.from, `cannot read on: ${seen.why}`, 'broken');
+        case 'key':
+          return '';
         case 'opened':
           if (opened.size >= MAX_SILENT) {
             opened.clear();
@@ -81,12 +90,7 @@ export function createShower(options: ShowOptions): Shower {
         case 'held':
           return lines.event(seen, seen.heard.side, `held: ${seen.heard.summary}`, 'broken');
         case 'released':
-          return lines.event(
-            seen,
-            null,
-            seen.verdict === 'go' ? 'let go' : seen.verdict === 'edit' ? 'edited, and let go' : 'dropped',
-            'broken',
-          );
+          return lines.event(seen, null, RELEASED[seen.verdict], 'broken');
         case 'standing': {
           // That it listens is told where it begins; afterwards only what changes.
           const before = states.get(seen.tap) ?? 'listening';

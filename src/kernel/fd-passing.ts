@@ -54,17 +54,19 @@ export function closeOnExec(fd: number): number {
 const header = new Uint8Array(new ArrayBuffer(56));
 const vector = new Uint8Array(new ArrayBuffer(16));
 const control = new Uint8Array(new ArrayBuffer(24));
-const buffer = Buffer.from(new ArrayBuffer(LONGEST_MESSAGE));
+// One for each way: what was received may be looked at while something is sent.
+const outgoing = Buffer.from(new ArrayBuffer(LONGEST_MESSAGE));
+const incoming = Buffer.from(new ArrayBuffer(LONGEST_MESSAGE));
 const headerView = new DataView(header.buffer);
 const vectorView = new DataView(vector.buffer);
 const controlView = new DataView(control.buffer);
 if (library !== null) {
   headerView.setBigUint64(16, libc.addressOf(vector), true);
   headerView.setBigUint64(24, 1n, true);
-  vectorView.setBigUint64(0, libc.addressOf(buffer), true);
 }
 
-function aim(length: number, withControl: boolean): void {
+function aim(buffer: Buffer, length: number, withControl: boolean): void {
+  vectorView.setBigUint64(0, libc.addressOf(buffer), true);
   vectorView.setBigUint64(8, BigInt(length), true);
   headerView.setBigUint64(32, withControl ? libc.addressOf(control) : 0n, true);
   headerView.setBigUint64(40, withControl ? 24n : 0n, true);
@@ -76,8 +78,8 @@ export function sendMessage(to: number, bytes: Uint8Array, fd = -1): number {
   if (bytes.length > LONGEST_MESSAGE) {
     return -90;
   }
-  buffer.set(bytes);
-  aim(bytes.length, fd >= 0);
+  outgoing.set(bytes);
+  aim(outgoing, bytes.length, fd >= 0);
   if (fd >= 0) {
     controlView.setBigUint64(0, 20n, true);
     controlView.setInt32(8, SOL_SOCKET, true);
@@ -88,7 +90,7 @@ export function sendMessage(to: number, bytes: Uint8Array, fd = -1): number {
 }
 
 export interface Received {
-  /** Borrowed until the next call. */
+  /** Borrowed until the next message is received. */
   readonly bytes: Buffer;
   /** Ours now; -1 when none came. */
   readonly fd: number;
@@ -96,7 +98,7 @@ export interface Received {
 
 /** One message; null at the end (the other side is gone); -errno (-11: nothing there). */
 export function receiveMessage(from: number): Received | null | number {
-  aim(LONGEST_MESSAGE, true);
+  aim(incoming, LONGEST_MESSAGE, true);
   const length = outcome(recvmsgCall?.(from, header, MSG_CMSG_CLOEXEC));
   if (length < 0) {
     return length;
@@ -114,7 +116,7 @@ export function receiveMessage(from: number): Received | null | number {
     }
     return -90;
   }
-  return { bytes: buffer.subarray(0, length), fd };
+  return { bytes: incoming.subarray(0, length), fd };
 }
 
 export function closeDescriptor(fd: number): void {

@@ -57,34 +57,70 @@ type CreateHandle = (
 ) => Handle | number;
 const createHandle = (net as unknown as { _createServerHandle?: CreateHandle })._createServerHandle;
 
-function bound(address: NetAddress, wishes: Readonly<Record<string, number>>): Handle | number {
+interface Bound {
+  readonly handle: Handle;
+  readonly address: NetAddress;
+}
+
+function bindTcp(address: NetAddress, onlyIpv6: boolean): Bound | number {
+  if (address.kind !== 'tcp') {
+    return EINVAL;
+  }
+  const { host, port } = address;
+  const family = isIP(host);
+  if (family === 0 || !Number.isInteger(port) || port < 0 || port > 0xffff) {
+    return EINVAL;
+  }
   if (createHandle === undefined) {
     return ENOSYS;
   }
-  if (address.kind === 'unix') {
-    return address.path === '' ? EINVAL : createHandle(nodePath(address.path), -1, -1, -1, 0);
+  const flags = family === 6 && onlyIpv6 ? ONLY_IPV6 : 0;
+  const handle = createHandle(host, port, family === 6 ? 6 : 4, -1, flags);
+  if (typeof handle === 'number') {
+    return linuxErrno(handle);
   }
-  const family = isIP(address.host);
-  const { port } = address;
-  if (address.kind !== 'tcp' || family === 0 || !Number.isInteger(port) || port < 0 || port > 0xffff) {
-    return EINVAL;
-  }
-  const flags = family === 6 && wishes.v6only ? ONLY_IPV6 : 0;
-  return createHandle(address.host, port, family === 6 ? 6 : 4, -1, flags);
-}
-
-/** libuv keeps the error of a bind for whoever asks next: here that is us, asking for the name. */
-function realAddress(handle: Handle, address: NetAddress): NetAddress | number {
-  if (address.kind === 'unix') {
-    return address;
-  }
+  // libuv keeps some errors of a bind for whoever asks next: here that is us, asking for the name.
   const name: { address?: string; port?: number } = {};
   const result = handle.getsockname(name);
-  return result < 0 ? linuxErrno(result) : { ...address, port: name.port ?? 0 };
+  if (result < 0) {
+    handle.close();
+    return linuxErrno(result);
+  }
+  return { handle, address: { ...address, port: name.port ?? port } };
 }
 
 function linuxErrno(result: number): number {
   return errnoOf({ code: getSystemErrorName(result) });
+}
+
+/** A path is bound at once; only why it could not be is told later, so that is asked by trying the same again. */
+function listenOnPath(server: Server, path: string, backlog: number, mode: number | undefined): number {
+  const name = nodePath(path);
+  server.listen({ path: name, backlog, exclusive: true });
+  if (!server.listening) {
+    const again = createHandle?.(name, -1, -1, -1, 0) ?? ENOSYS;
+    if (typeof again === 'number') {
+      return linuxErrno(again);
+    }
+    again.close();
+    return EADDRINUSE;
+  }
+  if (mode === undefined || path.startsWith('@')) {
+    return 0;
+  }
+  try {
+    chmodSync(path, mode);
+    return 0;
+  } catch (error) {
+    server.close();
+    return errnoOf(error);
+  }
+}
+
+function listenOnHandle(server: Server, handle: Handle, backlog: number): number {
+  server.listen(handle, backlog);
+  // Two sockets may bind the same address with SO_REUSEADDR; listening is for the first one.
+  return server.listening ? 0 : EADDRINUSE;
 }
 
 export function listenNet(
@@ -92,26 +128,20 @@ export function listenNet(
   options: NetListenOptions,
   accepted: (stream: NetStream, socket: Socket) => NetStreamEvents | null,
 ): NetListener | number {
-  const wishes = options.wishes ?? {};
+  const { wishes, streamWishes, backlog = BACKLOG } = options;
   const tcp = address.kind === 'tcp';
-  // libuv sets SO_REUSEADDR on every listener.
+  // libuv sets SO_REUSEADDR on every TCP listener.
   const known = checkWishes(wishes, tcp ? ['reuseaddr', 'v6only'] : []);
-  if (known < 0 || options.reusePort || checkWishes(options.streamWishes, tcp ? NET_OPTIONS : []) < 0) {
+  if (known < 0 || options.reusePort || checkWishes(streamWishes, tcp ? NET_OPTIONS : []) < 0) {
     return ENOPROTOOPT;
   }
-  const handle = bound(address, wishes);
-  if (typeof handle === 'number') {
-    return handle > -4000 && handle !== ENOSYS && handle !== EINVAL ? linuxErrno(handle) : handle;
+  const path = address.kind === 'unix' ? address.path : null;
+  if (path === '') {
+    return EINVAL;
   }
-  const real = realAddress(handle, address);
-  if (typeof real === 'number') {
-    handle.close();
-    return real;
-  }
-  const path = real.kind === 'unix' ? real.path : null;
   const server = net.createServer({ allowHalfOpen: true, highWaterMark: BUFFERED }, (socket) => {
     const stream = streamOf(socket, null, addressesOf(socket, path), socket);
-    grantWishes(stream, options.streamWishes);
+    grantWishes(stream, streamWishes);
     const events = accepted(stream, socket);
     if (events === null) {
       stream.reset();
@@ -119,14 +149,16 @@ export function listenNet(
       hear(stream, events);
     }
   });
-  // What is wrong was said by the handle already; nobody needs to hear it twice.
+  // What is wrong is said by the result; nobody needs to hear it twice.
   server.on('error', () => {});
-  server.listen(handle, options.backlog ?? BACKLOG);
-  if (!server.listening) {
-    return EADDRINUSE;
+  if (path !== null) {
+    const result = listenOnPath(server, path, backlog, options.mode);
+    return result < 0 ? result : { address, server, close: () => void server.close() };
   }
-  if (path !== null && !path.startsWith('@') && options.mode !== undefined) {
-    chmodSync(path, options.mode);
+  const bound = bindTcp(address, wishes?.v6only === 1);
+  if (typeof bound === 'number') {
+    return bound;
   }
-  return { address: real, server, close: () => void server.close() };
+  const result = listenOnHandle(server, bound.handle, backlog);
+  return result < 0 ? result : { address: bound.address, server, close: () => void server.close() };
 }

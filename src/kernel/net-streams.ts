@@ -5,6 +5,7 @@
 import { isIP, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errnoNumber } from './errno.ts';
+import * as libc from './libc.ts';
 
 export type NetAddress =
   | { readonly kind: 'tcp' | 'udp'; readonly host: string; readonly port: number }
@@ -44,6 +45,8 @@ const EPIPE = -32;
 const EPROTO = -71;
 const ENOPROTOOPT = -92;
 const ECONNRESET = -104;
+const SOL_SOCKET = 1;
+const SO_ERROR = 4;
 
 /** What Node keeps of one direction before it stops reading from the socket, and what `write` takes before it says AGAIN. */
 export const BUFFERED = 64 * 1024;
@@ -66,6 +69,19 @@ export function errnoOf(error: unknown): number {
 /** Node and libuv want the NUL that stands for `@` in what people type. */
 export function nodePath(path: string): string {
   return path.startsWith('@') ? `\0${path.slice(1)}` : path;
+}
+
+/**
+ * libuv takes a hang-up behind a short read for FIN (uv__stream_io in unix/stream.c) and never sees that RST left an error at the
+ * socket. Where we can ask the kernel, we do; elsewhere such an RST reads as FIN.
+ */
+function waitingError(socket: Socket | null): number {
+  const fd = (socket as { _handle?: { fd?: number } | null } | null)?._handle?.fd ?? -1;
+  const error = new Uint8Array(4);
+  if (fd < 0 || libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, error, libc.int32(4)) < 0) {
+    return 0;
+  }
+  return -new DataView(error.buffer).getInt32(0, true);
 }
 
 const NOTHING = new Uint8Array(0);
@@ -116,8 +132,13 @@ class DuplexStream implements NetStream {
     if (this.#closed) {
       return;
     }
+    const waited = this.#wantsRoom;
+    this.#wantsRoom = false;
     this.#events?.connected?.(this, 0);
-    this.#room();
+    if (waited) {
+      this.#wantsRoom = true;
+      this.#room();
+    }
   }
 
   #tellReadable(): void {
@@ -127,6 +148,10 @@ class DuplexStream implements NetStream {
   }
 
   #fin(): void {
+    if (waitingError(this.#under) === ECONNRESET) {
+      this.#fail(ECONNRESET);
+      return;
+    }
     this.#ended = true;
     this.#tellReadable();
   }
@@ -166,8 +191,8 @@ class DuplexStream implements NetStream {
     if (this.#closed) {
       return EBADF;
     }
-    if (to <= from) {
-      return 0;
+    if (from < 0 || from >= to || to > into.length) {
+      return EINVAL;
     }
     if (this.#restAt === this.#rest.length) {
       // All that Node has buffered, in one piece; also after an error, which comes later in the stream than these bytes.
@@ -198,20 +223,23 @@ class DuplexStream implements NetStream {
     if (this.#shut) {
       return EPIPE;
     }
-    if (to <= from) {
-      return 0;
+    if (from < 0 || from > to || to > bytes.length) {
+      return EINVAL;
     }
     const { duplex } = this;
-    const room = duplex.writableHighWaterMark - duplex.writableLength;
-    if (this.#connecting || duplex.writableNeedDrain || room <= 0) {
-      this.#wantsRoom = true;
-      return EAGAIN;
+    let at = from;
+    // What the kernel takes at once leaves Node's buffer empty and promises no 'drain', so there is only one reason to stop.
+    while (at < to && !this.#connecting && !duplex.writableNeedDrain) {
+      const room = Math.max(1, duplex.writableHighWaterMark - duplex.writableLength);
+      const end = Math.min(to, at + room);
+      duplex.write(bytes.slice(at, end));
+      at = end;
+      if (duplex.destroyed) {
+        break;
+      }
     }
-    const count = Math.min(room, to - from);
-    // Filling the buffer to its mark is what makes Node say 'drain' later.
-    this.#wantsRoom = count < to - from;
-    duplex.write(bytes.slice(from, from + count));
-    return count;
+    this.#wantsRoom = at < to;
+    return at === from && from < to ? EAGAIN : at - from;
   }
 
   shutdown(): number {

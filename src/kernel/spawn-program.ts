@@ -14,6 +14,8 @@ export interface StageProcess {
 
 export interface StageStart {
   readonly entry: string;
+  /** The program's command line. */
+  readonly words: readonly string[];
   /** Our end's peer; it becomes descriptor 3 there. */
   readonly channel: number;
   /** In a user namespace of its own, as its root. */
@@ -26,7 +28,7 @@ export const STAGE_CHANNEL = 3;
 export const STAGE_BELL = 4;
 
 export function spawnStage(start: StageStart): StageProcess {
-  const node = [process.execPath, start.entry];
+  const node = [process.execPath, start.entry, ...start.words];
   const [command, ...args] = start.asRootOfItsOwn
     ? (['unshare', '--user', '--map-root-user', '--', ...node] as const)
     : (node as [string, string]);
@@ -82,24 +84,38 @@ export function findCommand(command: string): { path: string } | { why: 'missing
   let why: 'missing' | 'not executable' = 'missing';
   for (const folder of folders) {
     const path = command.includes('/') ? command : join(folder === '' ? '.' : folder, command);
+    if (!isFile(path)) {
+      continue;
+    }
     try {
-      if (!statSync(path).isFile()) {
-        continue;
-      }
       accessSync(path, constants.X_OK);
       return { path };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EACCES') {
-        why = 'not executable';
-      }
+    } catch {
+      why = 'not executable';
     }
   }
   return { why };
 }
 
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
 /** Null: a user namespace with a root of its own can be made here. */
 export function whyNoUserNamespace(): string | null {
-  const tried = spawnSync('unshare', ['--user', '--map-root-user', '--net', '--', 'true'], {
+  // As it will be done: the outer one for the network, the inner one to be oneself again.
+  const inner = [
+    'unshare',
+    `--map-user=${process.getuid?.()}`,
+    `--map-group=${process.getgid?.()}`,
+    '--',
+    'true',
+  ];
+  const tried = spawnSync('unshare', ['--user', '--map-root-user', '--net', '--', ...inner], {
     encoding: 'utf8',
   });
   if (tried.status === 0) {

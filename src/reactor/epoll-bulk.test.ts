@@ -110,6 +110,25 @@ describe.skipIf(!isOurs)('bulk', () => {
     expect(bulk.fill(1)).toBe(-22);
   });
 
+  it('a drain that comes up short is told when there is room again', () => {
+    const left = pair(reactor, LOOPBACK, {}, new Deaf());
+    const right = pair(reactor, LOOPBACK, {}, new Deaf());
+    const bulk = reactor.bulk(left.server, right.client)!;
+    const chunk = new Uint8Array(1 << 20);
+    until(reactor, () => {
+      left.client.write(chunk, 0, chunk.length);
+      bulk.fill(1 << 20);
+      return bulk.held > 0 && bulk.drain() === AGAIN;
+    });
+    reactor.turn(0);
+    expect(right.clientEar.room).toBe(0);
+    until(reactor, () => {
+      right.server.read(chunk, 0, chunk.length);
+      return right.clientEar.room === 1;
+    });
+    bulk.close();
+  });
+
   it('RST at the source and at the sink are told', () => {
     const left = pair(reactor, LOOPBACK, {}, new Deaf());
     const right = pair(reactor, LOOPBACK, {}, new Deaf(), new Deaf());

@@ -16,6 +16,7 @@ import {
   until,
 } from '../../test/epoll-peers.ts';
 import { needs } from '../../test/needs.ts';
+import { duplicate } from '../kernel/epoll.ts';
 import { send, write } from '../kernel/libc.ts';
 import { createEpollReactor, type EpollReactor } from './epoll.ts';
 import { type Address, AGAIN, type Stream, type StreamEvents } from './reactor.ts';
@@ -213,13 +214,8 @@ describe.skipIf(!isOurs)('streams', () => {
     say(client, 'after');
     until(reactor, () => ear.told >= 1);
     const into = new Uint8Array(64);
-    let text = '';
-    until(reactor, () => {
-      const got = server.read(into, 0, 64);
-      text += got > 0 ? new TextDecoder().decode(into.subarray(0, got)) : '';
-      return text.length >= 12;
-    });
-    expect(text).toBe('before!after');
+    const got = server.read(into, 0, 64);
+    expect(new TextDecoder().decode(into.subarray(0, got))).toBe('before!after');
   });
 });
 
@@ -417,6 +413,37 @@ describe.skipIf(!isOurs)('connecting', () => {
       return ears.every((ear) => ear.result === 0);
     });
     other.close();
+  });
+});
+
+describe.skipIf(!isOurs)('adopting', () => {
+  it('takes over a connected descriptor, knows its addresses, and closes it', () => {
+    const { client, clientEar, server } = pair(reactor, LOOPBACK, {}, new Deaf());
+    const ear = new Ear();
+    const adopted = ok(reactor.adopt(duplicate(fdOf(server)), ear));
+    const [local, remote] = [server.local, server.remote];
+    server.close();
+    say(client, 'hello');
+    until(reactor, () => ear.heard.length > 0);
+    say(adopted, 'hello yourself');
+    until(reactor, () => clientEar.heard.length > 0);
+    expect([ear.heard, clientEar.heard]).toEqual([['hello'], ['hello yourself']]);
+    expect([adopted.local, adopted.remote]).toEqual([local, remote]);
+    adopted.close();
+    until(reactor, () => clientEar.heard.includes('FIN'));
+  });
+
+  it('what is no connected stream socket stays with its owner', () => {
+    const listener = ok(
+      reactor.listen(
+        LOOPBACK,
+        {},
+        accepting(() => null),
+      ),
+    ) as unknown as Stream;
+    expect(reactor.adopt(fdOf(listener), new Ear())).toBe(-107);
+    expect(reactor.adopt(reactor.wakeFd, new Ear())).toBe(-88);
+    expect(reactor.adopt(-1, new Ear())).toBe(-9);
   });
 });
 

@@ -188,10 +188,8 @@ describe('the ring of observations, in one thread', () => {
       return 400_000 / ((performance.now() - began) / 1000);
     };
     const best = Math.max(round(), round(), round());
-    console.log('records/s', Math.round(best));
     expect(producer.lost).toBe(0);
-    // Half of what is promised: other programs use this machine too.
-    expect(best).toBeGreaterThan(1_000_000);
+    expect(best).toBeGreaterThan(2_000_000);
   });
 });
 
@@ -203,7 +201,7 @@ describe('the ring of observations, between threads', () => {
       `const bytes = new Uint8Array(300);
        const view = new DataView(bytes.buffer);
        const producer = createProducer(shared, { patient: true, wake() { parentPort.postMessage('more'); } });
-       for (let n = 0; n < 20000; n++) {
+       for (let n = 0; n < 5000; n++) {
          view.setUint32(0, n);
          producer.put(bytes, 0, 4 + n % 290);
        }`,
@@ -218,7 +216,7 @@ describe('the ring of observations, between threads', () => {
     worker.on('message', take);
     await exited(worker);
     take();
-    expect(next).toBe(20_000);
+    expect(next).toBe(5_000);
     expect(consumer.lost()).toBe(0);
   });
 

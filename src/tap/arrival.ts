@@ -20,6 +20,8 @@ import type { TapHost } from './host.ts';
 import { enqueue } from './mover.ts';
 import type { Resolved, TapPlan } from './plan.ts';
 import { writeProxyHeader } from './proxy-protocol.ts';
+import { secure } from './securing.ts';
+import type { TlsKit } from './tls/kit.ts';
 
 export interface ArrivalOptions {
   readonly host: TapHost;
@@ -29,6 +31,8 @@ export interface ArrivalOptions {
   readonly connections: Set<Connection>;
   readonly faulty: Faulty;
   readonly notify: Notified;
+  /** Null: TLS is none of the tap's business. */
+  readonly kit: TlsKit | null;
   /** Stages that stand before those of faults: rewriting, the gate. */
   prepare(connection: Connection): void;
   /** How the dial of the tap's own target went. */
@@ -39,6 +43,8 @@ export interface Arrivals {
   readonly count: number;
   accepted(stream: Stream): StreamEvents;
 }
+
+const NOTHING = new Uint8Array(0);
 
 /** A connection that is on its way, and what it has said before its own words. */
 interface Coming {
@@ -126,6 +132,10 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
       // What was read of the greeting may have been all there was to be told of.
       happen(connection, 'client readable');
     }
+    if (options.kit !== null) {
+      shake(connection, options.kit, addresses, greeted, wanted);
+      return;
+    }
     const began = reactor.now();
     connection.dialling = dial(
       reactor,
@@ -142,6 +152,43 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
         }
       },
     );
+  }
+
+  function shake(
+    connection: Connection,
+    kit: TlsKit,
+    addresses: Resolved,
+    greeted: Greeted | null,
+    wanted: string,
+  ): void {
+    // The client says its name in TLS only after it was told that it may go on.
+    const answer = greeted?.answer(0, null) ?? NOTHING;
+    connection.client?.write(answer, 0, answer.length);
+    secure(connection, {
+      host,
+      plan,
+      kit,
+      addresses,
+      already: greeted?.early ?? NOTHING,
+      dialled(stream, took) {
+        if (host.wants.connections) {
+          host.tell({
+            type: 'dialled',
+            ...on(connection),
+            source: stream.local,
+            target: stream.remote,
+            took,
+          });
+        }
+      },
+      undialled: (errno, took) => failed(connection, null, errno, took, wanted),
+      failed: (message, hint) =>
+        host.tell({ type: 'trouble', ...on(connection), from: 'client', why: `${message} ${hint}` }),
+      stands() {
+        options.prepare(connection);
+        faulty.begin(connection);
+      },
+    });
   }
 
   function stands(connection: Connection, greeted: Greeted | null, stream: Stream, took: number): void {

@@ -180,6 +180,19 @@ describe('a chain', () => {
     expect(t.passed).toEqual([...counting(10)]);
   });
 
+  it('a connection that was closed takes nothing more, even when the stage that closed it is taken away', () => {
+    const limit = stageOf(limitData, { bytes: 2 });
+    const t = trial([limit, stageOf(latency, { delayMs: 20 })]);
+    t.data(counting(5));
+    t.chain.remove(limit);
+    t.data(counting(5));
+    t.chain.insert(stageOf(noop), 0);
+    t.data(counting(5));
+    t.chain.end();
+    t.run(100);
+    expect(t.log).toEqual(['2 bytes @20', 'close @20']);
+  });
+
   it('what earlier stages hold at a close is held no more, and never comes', () => {
     const t = trial([stageOf(latency, { delayMs: 20 }), stageOf(timeout, { timeoutMs: 10 })]);
     t.data(counting(7));
@@ -195,6 +208,17 @@ describe('a chain', () => {
     t.chain.insert(late);
     t.chain.remove(late);
     expect(t.log).toEqual(['end @0', 'close @0']);
+  });
+
+  it('a stage put in behind the FIN can close, and does not send the FIN a second time', () => {
+    const late = stageOf(timeout);
+    const t = trial([stageOf(slowClose, { delayMs: 100 })]);
+    t.chain.end();
+    t.run(50);
+    t.chain.insert(late, 0);
+    t.chain.remove(late);
+    t.run(500);
+    expect(t.log).toEqual(['close @100']);
   });
 
   it('a stage that swallowed a FIN gives it back when it is taken away', () => {

@@ -40,7 +40,7 @@ interface Node extends StageOut {
   /** A FIN reached it; it passed one on. */
   endedIn: boolean;
   endedOut: boolean;
-  /** Nothing it says counts any more: a later stage, or this one, has closed the connection, or it was taken out. */
+  /** Nothing it says counts any more: this stage or a later one has closed the connection, or it was taken out. */
   dead: boolean;
   /** It is being replaced: it may pass on, and nothing else. */
   leaving: boolean;
@@ -60,9 +60,10 @@ export function createChain(stages: readonly Stage[], sink: ChainSink, now: () =
   let time = now();
   let busy = false;
   let told = Number.POSITIVE_INFINITY;
-  /** FIN from the sender; FIN (or close) to the sink; a stage closed the connection; nothing more is to be said. */
+  /** FIN from the sender, or nobody wants its bytes any more. */
   let inputEnded = false;
   let outputEnded = false;
+  /** A stage closed the connection; `over`: nothing more is to be said. */
   let closing = false;
   let over = false;
 
@@ -146,6 +147,7 @@ export function createChain(stages: readonly Stage[], sink: ChainSink, now: () =
   /** The later stages see a FIN, so what they hold comes out first and one that holds a FIN holds this one too. */
   const closeAt = (node: Node): void => {
     closing = true;
+    inputEnded = true;
     const ended = node.endedOut;
     node.endedOut = true;
     for (const before of nodes) {
@@ -239,14 +241,12 @@ export function createChain(stages: readonly Stage[], sink: ChainSink, now: () =
   const endNow = (): void => {
     if (!over && !inputEnded) {
       inputEnded = true;
-      if (nodes[0]?.dead !== true) {
-        giveEnd(nodes[0] ?? null);
-      }
+      giveEnd(nodes[0] ?? null);
     }
   };
 
   const dataNow = (bytes: Uint8Array, readAt: number): void => {
-    if (!over && !inputEnded && nodes[0]?.dead !== true && bytes.length > 0) {
+    if (!over && !inputEnded && bytes.length > 0) {
       give(nodes[0] ?? null, bytes, readAt);
     }
   };

@@ -154,7 +154,7 @@ function moved(connection: Connection, way: 'up' | 'down'): number {
     flush(connection[back]);
   }
   if (connection.resetting) {
-    return step(connection.relay, 'reset both');
+    return resetNow(connection);
   }
   if (connection.closing) {
     return closeWhenDelivered(connection);
@@ -243,7 +243,7 @@ export function settle(connection: Connection, way: 'up' | 'down'): void {
     return;
   }
   if (connection.resetting) {
-    happen(connection, 'reset both');
+    carry(connection, resetNow(connection));
     return;
   }
   if (connection.closing) {
@@ -265,6 +265,13 @@ function carry(connection: Connection, commands: number): void {
   if (commands !== 0) {
     carryOut(connection, commands);
   }
+}
+
+/** What was passed on before the RST is given to the kernel first: `reset` after ten bytes lets ten bytes through. */
+function resetNow(connection: Connection): number {
+  flush(connection.up);
+  flush(connection.down);
+  return step(connection.relay, 'reset both');
 }
 
 function closeWhenDelivered(connection: Connection): number {

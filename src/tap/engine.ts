@@ -9,7 +9,8 @@ import type { Hearing } from './hearing.ts';
 import type { TapHost } from './host.ts';
 import type { Observation } from './observation.ts';
 import type { Resolved, TapPlan } from './plan.ts';
-import { openTap, type RunningTap } from './tap.ts';
+import { openTap, type Places, type RunningTap } from './tap.ts';
+import { openUdpTap } from './udp-running.ts';
 
 /** What somebody wants to hear of; the rest is only counted. */
 export interface Wants {
@@ -42,7 +43,7 @@ export interface Counts {
 
 export interface Engine {
   readonly wants: Wants;
-  open(plan: TapPlan, places: { readonly listen: Address; readonly target: Resolved }): Address | number;
+  open(plan: TapPlan, places: Places): Address | number;
   close(tap: string): boolean;
   faults(tap: string, planned: readonly PlannedFault[]): void;
   counts(): Counts[];
@@ -61,14 +62,25 @@ export function createEngine(
   const gone = new Map<string, Counts>();
   const statistics = createStatistics();
   const budget = { pending: 0 };
+  let lastHeld = 0;
+  /** Messages that wait for a person: where. */
+  const holding = new Map<number, { readonly tap: string; readonly connection: number }>();
   const now = (): number => reactor.now() - zero;
 
   const host: TapHost = {
     reactor,
     seed,
     resolve,
+    nextHeld: () => ++lastHeld,
     now,
-    tell,
+    tell(observation) {
+      if (observation.type === 'held') {
+        holding.set(observation.id, { tap: observation.tap, connection: observation.connection });
+      } else if (observation.type === 'released') {
+        holding.delete(observation.id);
+      }
+      tell(observation);
+    },
     wants,
     listens,
     hearingFor: (tap): Hearing => ({
@@ -98,7 +110,8 @@ export function createEngine(
   return {
     wants,
     open(plan, places) {
-      const opened = openTap(host, plan, places);
+      const opened =
+        plan.listen.kind === 'udp' ? openUdpTap(host, plan, places) : openTap(host, plan, places);
       if (typeof opened === 'number') {
         return opened;
       }
@@ -120,7 +133,13 @@ export function createEngine(
     },
     counts: () => [...[...taps].map(([name, tap]) => countsOf(name, tap)), ...gone.values()],
     commands: () => [...statistics.commands.values()].flatMap((names) => [...names.values()]),
-    release() {},
+    release(held, verdict) {
+      const where = holding.get(held);
+      if (where !== undefined && [...taps.values()].some((tap) => tap.release(held, verdict))) {
+        holding.delete(held);
+        tell({ type: 'released', at: now(), ...where, id: held, verdict: verdict.verdict });
+      }
+    },
     closeAll() {
       for (const tap of taps.values()) {
         tap.close();
@@ -130,9 +149,6 @@ export function createEngine(
   };
 }
 
-function countsOf(
-  name: string,
-  { address, connections, opened, fromClient, fromServer }: RunningTap,
-): Counts {
-  return { name, address, connections: connections.size, opened, fromClient, fromServer };
+function countsOf(name: string, { address, open, opened, fromClient, fromServer }: RunningTap): Counts {
+  return { name, address, connections: open, opened, fromClient, fromServer };
 }

@@ -1,5 +1,6 @@
 /** The faults of one tap: which connections they touch, put in and taken out while it runs. */
 import type { Reactor, Timer } from '../reactor/reactor.ts';
+import type { Side } from '../wire/app/decoder.ts';
 import { appliesTo, inWindow } from './applies.ts';
 import { createChain } from './chain.ts';
 import { type Connection, chainOf, settle } from './connection.ts';
@@ -26,6 +27,10 @@ export interface Faulty {
   /** Null: nothing is in its way. */
   admission(connection: Connection, moment: 'accepted' | 'dialled'): Admission | null;
   readonly refuses: boolean;
+  /** Whether a fault that waits for a message is meant for this connection. */
+  touches(connection: Connection, planned: PlannedFault): boolean;
+  /** A message has matched: from here on this fault is on this connection's direction. */
+  impose(connection: Connection, planned: PlannedFault, from: Side): void;
   close(): void;
 }
 
@@ -43,6 +48,8 @@ export function createFaulty(options: FaultyOptions): Faulty {
   const { reactor, seed, connections } = options;
   let standing: Standing[] = [];
   let refuses = false;
+  const began = reactor.now();
+  const imposed: Record<string, unknown> = {};
 
   function applies(one: Standing, connection: Connection, link: string): boolean {
     const roll = createRandom(seed, 'roll', one.planned.name, connection.number, link);
@@ -143,7 +150,11 @@ export function createFaulty(options: FaultyOptions): Faulty {
   function judgeRefusal(): void {
     const now = standing.some(
       ({ planned, fault, since }) =>
-        fault.refuses === true && planned.toxicity >= 1 && inWindow(planned, reactor.now() - since),
+        fault.refuses === true &&
+        planned.toxicity >= 1 &&
+        planned.client === undefined &&
+        planned.connections === undefined &&
+        inWindow(planned, reactor.now() - since),
     );
     if (now !== refuses) {
       refuses = now;
@@ -208,6 +219,26 @@ export function createFaulty(options: FaultyOptions): Faulty {
         }
       }
       return delay === 0 ? null : { delay, outcome: 'go on' };
+    },
+    touches(connection, planned) {
+      const fault = faultNamed('noop')!;
+      return applies({ planned, fault, since: began, shared: imposed, timers: [] }, connection, 'message');
+    },
+    impose(connection, planned, from) {
+      const fault = faultNamed(planned.fault);
+      if (fault?.stream === undefined) {
+        return;
+      }
+      for (const way of planned.stream === 'both'
+        ? waysOf(planned)
+        : ([from === 'client' ? 'up' : 'down'] as const)) {
+        if (!connection.stages.has(key(planned.name, way))) {
+          const link = linkOf({ planned, fault, since: 0, shared: imposed, timers: [] }, connection, way);
+          const stage = fault.stream(planned.attributes, link);
+          connection.stages.set(key(planned.name, way), stage);
+          chainOf(connection, way, (sink) => createChain([], sink, () => reactor.now())).insert(stage, 1);
+        }
+      }
     },
     close() {
       for (const one of standing) {

@@ -305,7 +305,7 @@ describe('identity', () => {
   const transcripts: [string, string, string][] = [
     [
       'redis',
-      resp('SET', 'a', 'x\r\ny') + '\r\nPING\r\n' + resp('SUBSCRIBE', 'c'),
+      `${resp('SET', 'a', 'x\r\ny')}\r\nPING\r\n${resp('SUBSCRIBE', 'c')}`,
       '+OK\r\n+PONG\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n',
     ],
     [

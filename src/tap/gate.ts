@@ -5,13 +5,16 @@
  */
 import type { Decoder, Side } from '../wire/app/decoder.ts';
 import { type Budget, Conversation, type Spoken, type Start } from '../wire/conversation.ts';
-import { type Heard, heard } from '../wire/heard.ts';
+import type { Heard } from '../wire/heard.ts';
 import type { Verdict } from './control.ts';
 import type { PlannedFault } from './fault.ts';
+import { asksBack } from './gate/asks-back.ts';
+import { judged } from './gate/judge.ts';
+import { type Lane, newLane } from './gate/lane.ts';
 import { type Entry, LINE_MAX, Line } from './gate/line.ts';
-import { add, merged, newOrder, type Order, type Piece } from './gate/piece.ts';
-import { Queue } from './gate/queue.ts';
-import { counts, type Rule } from './gate/rule.ts';
+import { merged, type Order, type Piece } from './gate/piece.ts';
+import type { Queue } from './gate/queue.ts';
+import type { Rule } from './gate/rule.ts';
 import type { Made } from './replies/made.ts';
 import type { Stage, StageOut } from './stage.ts';
 
@@ -52,31 +55,6 @@ export interface Gate {
   setRules(rules: readonly Rule[]): void;
   /** The connection is over, however it ended. */
   close(): void;
-}
-
-interface Lane {
-  readonly side: Side;
-  readonly queue: Queue;
-  readonly pieces: Piece[];
-  /** Bytes of the queue that pieces cover, and bytes at its end that were not decoded yet. */
-  covered: number;
-  ahead: number;
-  /** As the conversation counts: what was fed (our own replies too), and up to where it was judged. */
-  fed: number;
-  judgedTo: number;
-  /** The messages of the step under way. */
-  stepEnd: number;
-  sizes: number[];
-  orders: (Order | null)[];
-  /** Rules look at this side. */
-  watched: boolean;
-  /** The message under way is passed on as it comes. */
-  passing: boolean;
-  stalled: boolean;
-  ended: boolean;
-  endPassed: boolean;
-  heardAt: number;
-  out: StageOut | null;
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
@@ -282,58 +260,13 @@ class Gates implements Gate {
       }
     }
     return lane.watched || (side === 'client' && this.lanes.server.watched)
-      ? this.judgeBy(spoken, lane, entry)
+      ? judged(spoken, entry, {
+          rules: this.rules,
+          reveal: this.options.reveal,
+          now: lane.out?.now ?? 0,
+          say: (what) => this.once(lane, what),
+        })
       : null;
-  }
-
-  private judgeBy(spoken: Spoken, lane: Lane, entry: Entry | null): Order | null {
-    const { side } = spoken;
-    const asks = spoken.message.kind === 'request';
-    let order: Order | null = null;
-    let said: Heard | null = null;
-    for (const rule of this.rules) {
-      const { action } = rule;
-      if (action.do === 'set' && action.set.about === 'request') {
-        if (side === 'client' && asks && entry !== null) {
-          said ??= heard(spoken, this.options.reveal);
-          if (rule.matches(said)) {
-            entry.sets ??= [];
-            entry.sets.push(action.set);
-          }
-        }
-        continue;
-      }
-      if ((rule.from !== 'both' && rule.from !== side) || (!asks && entry?.met?.includes(rule))) {
-        continue;
-      }
-      said ??= heard(spoken, this.options.reveal);
-      if (!rule.matches(said)) {
-        continue;
-      }
-      if (asks && entry !== null) {
-        entry.met ??= [];
-        entry.met.push(rule);
-      }
-      if (rule.counter !== null && !counts(rule.counter, lane.out?.now ?? 0)) {
-        continue;
-      }
-      order ??= newOrder(said, entry);
-      const wrong = add(order, rule);
-      if (wrong !== null) {
-        this.once(lane, wrong);
-      }
-    }
-    if (side === 'server' && entry?.sets !== null && entry !== null && spoken.message.more !== true) {
-      said ??= heard(spoken, this.options.reveal);
-      for (const set of entry.sets) {
-        if (set.changes(said)) {
-          order ??= newOrder(said, entry);
-          order.sets.push(set);
-          order.by = `set ${set.text}`;
-        }
-      }
-    }
-    return order;
   }
 
   /** The messages of one step become pieces: one each where their sizes add up, otherwise one for all. */
@@ -469,13 +402,14 @@ class Gates implements Gate {
       const known = this.conversation.decoder !== null;
       const nobody = lane.side === 'server' && this.line.length === 0;
       const until = lane.heardAt + (known && !nobody ? GATE_PATIENCE : GATE_QUIET);
-      if (queue.length <= GATE_MAX && out.now < until) {
+      const askedBack = lane.side === 'server' && this.asksBack(queue);
+      if (queue.length <= GATE_MAX && out.now < until && !askedBack) {
         out.wake(until);
         return;
       }
       if (queue.length > GATE_MAX) {
         this.once(lane, `a message of more than ${GATE_MAX >> 20} MiB is passed on as it comes`);
-      } else if (known && !nobody) {
+      } else if (known && !nobody && !askedBack) {
         this.once(lane, 'a message that comes too slowly is passed on as it comes');
       }
       // What trails a reply belongs to no message that anybody waits for.
@@ -486,6 +420,11 @@ class Gates implements Gate {
     }
     queue.pass(queue.length, out);
     this.answer();
+  }
+
+  private asksBack(queue: Queue): boolean {
+    const name = this.conversation.decoder?.name ?? '';
+    return (name === 'postgres' || name === 'mysql') && asksBack(name, queue.peek(0, queue.length));
   }
 
   private shift(lane: Lane, piece: Piece): void {
@@ -662,26 +601,4 @@ class Gates implements Gate {
       this.options.stir(side);
     }
   }
-}
-
-function newLane(side: Side): Lane {
-  return {
-    side,
-    queue: new Queue(),
-    pieces: [],
-    covered: 0,
-    ahead: 0,
-    fed: 0,
-    judgedTo: 0,
-    stepEnd: -1,
-    sizes: [],
-    orders: [],
-    watched: false,
-    passing: false,
-    stalled: false,
-    ended: false,
-    endPassed: false,
-    heardAt: 0,
-    out: null,
-  };
 }

@@ -12,7 +12,9 @@ export interface TapHost {
   now(): number;
   tell(observation: Observation): void;
   /** Somebody wants to hear of each connection. */
-  readonly wants: { readonly connections: boolean };
+  readonly wants: { readonly connections: boolean; readonly reveal: boolean };
+  /** A number for a message that is held: unique in the session. */
+  nextHeld(): number;
   hearingFor(tap: string): Hearing;
   /** Looks a name up that a client asked for; no address when there is none. */
   resolve(host: string, port: number, done: (addresses: Resolved) => void): void;

@@ -91,7 +91,8 @@ export interface Held extends OnConnection {
 export interface Released extends OnConnection {
   readonly type: 'released';
   readonly id: number;
-  readonly verdict: 'go' | 'edit' | 'drop';
+  /** `gone`: its connection ended while it waited. */
+  readonly verdict: 'go' | 'edit' | 'drop' | 'gone';
 }
 
 /** About the tap itself, not about one connection: it listens, refuses, is silent, rests for want of descriptors. */
@@ -102,6 +103,13 @@ export interface Standing {
   readonly listens: Address;
   readonly state: 'listening' | 'refusing' | 'silent' | 'resting' | 'closed';
   readonly why: string;
+}
+
+/** A line of a TLS key log: who has it can read the recording. */
+export interface Key {
+  readonly type: 'key';
+  readonly at: number;
+  readonly line: string;
 }
 
 export interface LostObservations {
@@ -124,4 +132,5 @@ export type Observation =
   | Held
   | Released
   | Standing
+  | Key
   | LostObservations;

@@ -5,9 +5,17 @@ import type { Verdict } from './control.ts';
 import type { Counts, Engine, Wants } from './engine.ts';
 import type { PlannedFault } from './fault.ts';
 import type { Resolved, TapPlan } from './plan.ts';
+import type { TlsKit } from './tls/kit.ts';
 
 export type Order =
-  | { readonly order: 'open'; readonly plan: TapPlan; readonly listen: Address; readonly target: Resolved }
+  | {
+      readonly order: 'open';
+      readonly plan: TapPlan;
+      readonly listen: Address;
+      readonly target: Resolved;
+      /** Never crosses threads: TLS is done in Node's loop. */
+      readonly kit: TlsKit | null;
+    }
   | { readonly order: 'close'; readonly tap: string }
   /** All faults that the tap shall have from now on. */
   | { readonly order: 'faults'; readonly tap: string; readonly faults: readonly PlannedFault[] }
@@ -28,7 +36,11 @@ export type Answer = Address | number | Report | null;
 export function obey(engine: Engine, order: Order): Answer {
   switch (order.order) {
     case 'open':
-      return engine.open(order.plan, { listen: order.listen, target: order.target });
+      return engine.open(order.plan, {
+        listen: order.listen,
+        target: order.target,
+        kit: order.kit,
+      });
     case 'close':
       engine.close(order.tap);
       return null;

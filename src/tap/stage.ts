@@ -30,6 +30,7 @@ export interface Stage {
   data(bytes: Uint8Array, readAt: number, out: StageOut): void;
   /** Their sender's FIN; `out.end()` passes it on, later if need be. */
   end(out: StageOut): void;
+  /** Also called once when the stage is put in; it must bear being called early. */
   timer(out: StageOut): void;
   /** The stage is being taken away while the connection lives: pass on what is held, or close, as the fault wants. */
   removed?(out: StageOut): void;

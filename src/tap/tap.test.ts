@@ -165,6 +165,7 @@ test('a black-holed dial delays nobody else', async () => {
     {
       listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
       target: [{ kind: 'tcp', host: '192.0.2.1', port: 9 }],
+      kit: null,
     },
   );
   const stuck = client(typeof slow === 'number' || slow.kind === 'unix' ? 0 : slow.port);

@@ -1,32 +1,42 @@
 /** One TCP or UNIX tap while it runs: its listener, its mirror of the target, its connections. */
-import type { Address, Listener, ListenerEvents, Reactor } from '../reactor/reactor.ts';
+import type { Address, Listener, ListenerEvents } from '../reactor/reactor.ts';
 import { createArrivals } from './arrival.ts';
 import { type Connection, happen, type Notified } from './connection.ts';
+import type { Verdict } from './control.ts';
 import { dial } from './dial.ts';
 import type { PlannedFault } from './fault.ts';
 import { createFaulty } from './faulty.ts';
 import type { TapHost } from './host.ts';
 import { createMirror } from './mirror.ts';
 import type { Resolved, TapPlan } from './plan.ts';
+import { createRules } from './rules.ts';
+import type { TlsKit } from './tls/kit.ts';
+
+export interface Places {
+  readonly listen: Address;
+  readonly target: Resolved;
+  /** What TLS needs, where the plan wants it. */
+  readonly kit: TlsKit | null;
+}
 
 export interface RunningTap {
   readonly plan: TapPlan;
   readonly address: Address;
-  readonly connections: Set<Connection>;
+  /** Connections that stand now. */
+  readonly open: number;
   readonly opened: number;
   readonly fromClient: number;
   readonly fromServer: number;
   faults(planned: readonly PlannedFault[]): void;
+  /** False: no message waits here under this number. */
+  release(id: number, verdict: Verdict): boolean;
   close(): void;
 }
 
 /** Listens, or says why not (-errno). */
-export function openTap(
-  host: TapHost,
-  plan: TapPlan,
-  places: { readonly listen: Address; readonly target: Resolved },
-): RunningTap | number {
+export function openTap(host: TapHost, plan: TapPlan, places: Places): RunningTap | number {
   const { reactor } = host;
+  const hearing = host.hearingFor(plan.name);
   const connections = new Set<Connection>();
   let fromClient = 0;
   let fromServer = 0;
@@ -53,6 +63,7 @@ export function openTap(
     },
     over(connection) {
       connections.delete(connection);
+      rules.over(connection);
       fromClient += connection.up.moved;
       fromServer += connection.down.moved;
       if (!host.wants.connections) {
@@ -89,15 +100,34 @@ export function openTap(
     clientOf: ({ client }) => (client === null || client.remote.kind === 'unix' ? '' : client.remote.host),
     refusalChanged: () => mirror.refuse(faulty.refuses),
   });
+  const rules = createRules({
+    reactor,
+    plan,
+    budget: hearing.budget,
+    connections,
+    reveals: () => host.wants.reveal,
+    now: () => host.now(),
+    held(connection, heard, bytes) {
+      const id = host.nextHeld();
+      host.tell({ type: 'held', ...on(connection), id, heard, bytes });
+      return id;
+    },
+    forgotten(connection, id) {
+      host.tell({ type: 'released', ...on(connection), id, verdict: 'gone' });
+    },
+    touches: (connection, fault) => faulty.touches(connection, fault),
+    impose: (connection, fault, from) => faulty.impose(connection, fault, from),
+  });
   const arrivals = createArrivals({
     host,
     plan,
     target: places.target,
-    hearing: host.hearingFor(plan.name),
+    kit: places.kit,
+    hearing,
     connections,
     faulty,
     notify,
-    prepare() {},
+    prepare: (connection) => rules.begin(connection),
     dialled: (result) => mirror.dialled(result),
   });
   const listener = listen(places.listen);
@@ -127,6 +157,7 @@ export function openTap(
     },
   });
   faulty.set(plan.faults);
+  rules.set(plan.faults);
   if (mirror.state === 'listening') {
     stand('listening', '');
   }
@@ -134,7 +165,9 @@ export function openTap(
   return {
     plan,
     address,
-    connections,
+    get open() {
+      return connections.size;
+    },
     get opened() {
       return arrivals.count;
     },
@@ -146,7 +179,9 @@ export function openTap(
     },
     faults(planned) {
       faulty.set(planned);
+      rules.set(planned);
     },
+    release: (id, verdict) => rules.release(id, verdict),
     close() {
       if (closed) {
         return;

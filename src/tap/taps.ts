@@ -13,6 +13,7 @@ import type { Report } from './orders.ts';
 import { placeText } from './place.ts';
 import type { Place, TapPlan } from './plan.ts';
 import { resolvePlace } from './resolve.ts';
+import { type TlsKit, tlsKit } from './tls/kit.ts';
 import { whoListens } from './who-listens.ts';
 
 export interface TapsOptions {
@@ -51,8 +52,7 @@ export async function startTaps(options: TapsOptions): Promise<Taps> {
 
   /** TLS is Node's to do, in Node's loop. */
   function backendOf(plan: TapPlan): Backend {
-    const decrypts = plan.tls.mode !== 'none' && plan.tls.mode !== 'peek';
-    if (thread !== null && !decrypts) {
+    if (thread !== null && !decrypts(plan)) {
       return thread;
     }
     loop.backend ??= startHere(options);
@@ -83,7 +83,18 @@ export async function startTaps(options: TapsOptions): Promise<Taps> {
     if (target instanceof SockscopeError) {
       return target;
     }
-    const answer = await backendOf(plan).order({ order: 'open', plan, listen: listen[0]!, target });
+    let kit: TlsKit | null = null;
+    if (decrypts(plan)) {
+      try {
+        kit = await tlsKit(plan.tls, plan.target.host);
+      } catch (error) {
+        if (error instanceof SockscopeError) {
+          return error;
+        }
+        throw error;
+      }
+    }
+    const answer = await backendOf(plan).order({ order: 'open', plan, listen: listen[0]!, target, kit });
     return typeof answer === 'number' ? cannotListen(plan.listen, answer) : (answer as Address);
   }
 
@@ -219,6 +230,10 @@ export async function startTaps(options: TapsOptions): Promise<Taps> {
       return last;
     },
   };
+}
+
+function decrypts({ tls }: TapPlan): boolean {
+  return tls.mode !== 'none' && tls.mode !== 'peek';
 }
 
 /** Everything but the faults, which change while connections stand. */

@@ -31,7 +31,7 @@ export function releaseDatagrams(queue: Queue, out: DatagramOut): void {
 }
 
 /**
- * A datagram stage that holds each datagram until its moment; the moments must not go backwards. Infinity: until the stage is
+ * A datagram stage that holds each datagram until its moment, and until those before it are gone. Infinity: until the stage is
  * taken away.
  */
 export function holdingDatagrams(

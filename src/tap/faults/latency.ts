@@ -11,7 +11,6 @@ import { createQueue } from './queue.ts';
 function stream(attributes: Attributes, link: Link): Stage {
   const delayOf = createDelay(attributes, link);
   const queue = createQueue();
-  let last = 0;
   let endDue = Number.POSITIVE_INFINITY;
   const passDue = (out: StageOut): void => {
     while (queue.length > 0 && queue.due <= out.now) {
@@ -31,13 +30,11 @@ function stream(attributes: Attributes, link: Link): Stage {
       return queue.bytes;
     },
     data(bytes, readAt, out) {
-      last = Math.max(last, readAt + delayOf(readAt));
-      queue.push(bytes, readAt, last);
+      queue.push(bytes, readAt, readAt + delayOf(readAt));
       passDue(out);
     },
     end(out) {
-      last = Math.max(last, out.now + delayOf(out.now));
-      endDue = last;
+      endDue = out.now + delayOf(out.now);
       passDue(out);
     },
     timer: passDue,
@@ -52,10 +49,6 @@ export const latency: Fault = {
   stream,
   datagram(attributes, link) {
     const delayOf = createDelay(attributes, link);
-    let last = 0;
-    return holdingDatagrams((at) => {
-      last = Math.max(last, at + delayOf(at));
-      return last;
-    });
+    return holdingDatagrams((at) => at + delayOf(at));
   },
 };

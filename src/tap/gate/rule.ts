@@ -170,9 +170,7 @@ function actionOf(planned: PlannedFault): Action | TextError {
   );
   switch (fault) {
     case 'reply': {
-      const text = Object.values(attributes)
-        .filter((one) => one !== '')
-        .join(' ');
+      const text = `${attributes.protocol ?? ''} ${attributes.text ?? ''}`;
       const reply = readReply(text);
       return 'why' in reply ? reply : { do: 'reply', reply };
     }

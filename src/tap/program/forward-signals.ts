@@ -1,4 +1,5 @@
 /** Signals that sockscope gets are the program's. */
+import { constants } from 'node:os';
 import { inForeground } from '../../kernel/spawn-program.ts';
 import type { Program } from './launch.ts';
 
@@ -24,6 +25,6 @@ export function forwardSignals(program: Program): () => void {
 }
 
 /** As shells say it: 128 and the signal's number. */
-export function exitCode(code: number | null, signalNumber: number | null): number {
-  return code ?? 128 + (signalNumber ?? 0);
+export function exitCode(code: number | null, signal: NodeJS.Signals | null): number {
+  return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
 }

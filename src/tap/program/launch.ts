@@ -76,6 +76,7 @@ export interface Program {
   close(): void;
 }
 
+const EAGAIN = 11;
 const RETRY_MS = 2;
 /** Orders that wait because the stage is busy. */
 const MOST_WAITING = 65_536;
@@ -98,6 +99,7 @@ export function launch(options: LaunchOptions, handlers: Handlers): Program | So
   const sites = options.hook === null ? null : createSites();
   const stage = spawnStage({
     entry: options.stageEntry,
+    words: [options.command, ...options.args],
     channel: theirs,
     asRootOfItsOwn,
     environment: environmentOfStage(),
@@ -109,11 +111,14 @@ export function launch(options: LaunchOptions, handlers: Handlers): Program | So
   let open = true;
   let namespace = 0;
   let over = false;
+  /** Said once the stage is gone, so that nothing is left when the caller hears of it. */
+  let ending: (() => void) | null = null;
 
   function flush(): void {
     retry = null;
     let sent = 0;
-    while (sent < waiting.length && open && sendMessage(ours, waiting[sent]!) >= 0) {
+    // Anything but "no room now" will not go better next time.
+    while (sent < waiting.length && open && sendMessage(ours, waiting[sent]!) !== -EAGAIN) {
       sent++;
     }
     waiting.splice(0, sent);
@@ -188,10 +193,10 @@ export function launch(options: LaunchOptions, handlers: Handlers): Program | So
         handlers.listening(said.at, (port) => sites?.listening(port) ?? null);
         break;
       case 'exited':
-        finish(() => handlers.exited(said.code, said.signal));
+        ending = () => handlers.exited(said.code, said.signal);
         break;
       case 'failed':
-        finish(() => handlers.failed(failure(said.step, said.errno)));
+        ending = () => handlers.failed(failure(said.step, said.errno));
         break;
       case 'trouble':
         handlers.trouble(said.text);
@@ -203,17 +208,16 @@ export function launch(options: LaunchOptions, handlers: Handlers): Program | So
   stage.onError((error) => finish(() => handlers.failed(broken(error.message))));
   stage.onExit((code, signal) => {
     hear();
-    finish(() => {
+    const early = (): void => {
       endInhabitants(namespace);
       handlers.failed(broken(`the stage ended early (${signal ?? `exit ${code}`})`));
-    });
+    };
+    finish(ending ?? early);
   });
 
   const { addresses, source4, source6, loopback6, settings } = lookOutside();
   tell({
     type: 'order',
-    command: options.command,
-    args: options.args,
     environment: environmentOfProgram(options.hook, sites?.path ?? null),
     user: asRootOfItsOwn ? { uid: process.getuid!(), gid: process.getgid!() } : null,
     addresses,

@@ -19,8 +19,6 @@ export interface Wanted extends Endpoint {
 }
 
 export interface Order {
-  readonly command: string;
-  readonly args: readonly string[];
   /** On top of the stage's own environment. */
   readonly environment: Readonly<Record<string, string>>;
   /** Who the program is to be; null: whoever the stage is. */

@@ -14,6 +14,7 @@ import {
   IFF_NOARP,
   IFF_UP,
   linkIndex,
+  netSysctl,
   openRoute,
   type Route,
   SEGMENTATION,
@@ -140,6 +141,8 @@ function prepare(
   const loopback = linkIndex(control, 'lo');
   check('the device', Math.min(device, end, loopback));
   configure(withIpv6);
+  // Containers show /proc/sys read-only.
+  check('the setting route_localnet', netSysctl('ipv4/conf/all/route_localnet') === '1' ? 0 : -30);
   // A frame that a program in user space takes on must be whole: with its checksum, and no larger than it says.
   check('the end of checksum offload', switchOff(control, OUT, TX_CHECKSUM));
   for (const name of [OUT, 'lo']) {

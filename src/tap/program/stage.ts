@@ -30,8 +30,9 @@ export async function runStage(entry: string): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
     process.on(signal, () => {});
   }
+  const [command, ...args] = process.argv.slice(2);
   const order = awaitOrder();
-  if (order === null) {
+  if (order === null || command === undefined) {
     process.exit(1);
   }
   const made = makeNamespaces(order);
@@ -57,8 +58,8 @@ export async function runStage(entry: string): Promise<void> {
   }
   const namespace = namespaceOfDescriptor(made.programSide);
   const program = spawnProgram({
-    command: order.command,
-    args: order.args,
+    command,
+    args,
     environment: { ...process.env, ...order.environment },
     user: order.user,
   });

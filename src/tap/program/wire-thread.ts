@@ -57,6 +57,12 @@ const TICK_MS = 250;
 const LAST_BYTES_MS = 5000;
 /** Messages that wait for the parent; datagrams are not kept, as no network keeps them. */
 const MOST_WAITING = 65_536;
+const EAGAIN = 11;
+
+interface Waits {
+  readonly bytes: Buffer;
+  readonly fd: number;
+}
 
 interface Entering {
   readonly id: number;
@@ -101,28 +107,41 @@ function openPorts(order: WireOrder): Ports | Step {
 }
 
 function carry(order: WireOrder, ports: Ports, tellStage: (message: FromWire) => void): void {
-  const waitingMessages: Buffer[] = [];
+  const waitingMessages: Waits[] = [];
   const listeners = new Map<string, { fd: number; version: 4 | 6 }>();
   const entering: Entering[] = [];
   let waiting: Waiting | null = null;
   let parentGone = false;
   let lastOwner: number | null = null;
-  let listening = '';
+  let listening = '[]';
 
+  /** Takes the descriptor over. */
   function post(bytes: Buffer, fd = -1): void {
-    const queued = waitingMessages.length > 0 && fd < 0;
-    const sent = queued ? -11 : sendMessage(order.parent, bytes, fd);
-    if (sent === -11 && fd < 0 && waitingMessages.length < MOST_WAITING) {
-      waitingMessages.push(bytes);
-      waiting = null;
+    const message = { bytes, fd };
+    if (waitingMessages.length > 0 || !delivered(message)) {
+      if (waitingMessages.length < MOST_WAITING) {
+        waitingMessages.push(message);
+        waiting = null;
+      } else {
+        closeSocket(fd);
+      }
     }
     ringBell(order.bell);
   }
   const tell = (message: FromStage, fd?: number): void => post(encode(message), fd);
 
+  /** False: no room now. Any other refusal (the parent is gone) will not go better next time. */
+  function delivered({ bytes, fd }: Waits): boolean {
+    const sent = sendMessage(order.parent, bytes, fd) !== -EAGAIN;
+    if (sent && fd >= 0) {
+      closeSocket(fd);
+    }
+    return sent;
+  }
+
   function flush(): void {
     let sent = 0;
-    while (sent < waitingMessages.length && sendMessage(order.parent, waitingMessages[sent]!) >= 0) {
+    while (sent < waitingMessages.length && delivered(waitingMessages[sent]!)) {
       sent++;
     }
     waitingMessages.splice(0, sent);
@@ -198,7 +217,7 @@ function carry(order: WireOrder, ports: Ports, tellStage: (message: FromWire) =>
   function hear(): void {
     for (;;) {
       const message = receiveMessage(order.parent);
-      if (message === null || (typeof message === 'number' && message !== -11)) {
+      if (message === null || (typeof message === 'number' && message !== -EAGAIN)) {
         if (!parentGone) {
           parentGone = true;
           waiting = null;
@@ -251,8 +270,10 @@ function carry(order: WireOrder, ports: Ports, tellStage: (message: FromWire) =>
     entering.splice(index, 1);
     waiting = null;
     const result = connectResult(fd);
-    tell({ type: 'entered', id, result }, result === 0 ? fd : -1);
-    closeSocket(fd);
+    if (result < 0) {
+      closeSocket(fd);
+    }
+    tell({ type: 'entered', id, result }, result < 0 ? -1 : fd);
   }
 
   function acceptAll({ fd: listener, version }: { fd: number; version: 4 | 6 }): void {
@@ -265,10 +286,11 @@ function carry(order: WireOrder, ports: Ports, tellStage: (message: FromWire) =>
         { version, host: taken.peer, port: taken.peerPort },
         { version, host: taken.local, port: taken.localPort },
       );
-      if (id !== null) {
+      if (id === null) {
+        closeSocket(taken.fd);
+      } else {
         tell({ type: 'accepted', id }, taken.fd);
       }
-      closeSocket(taken.fd);
     }
   }
 
@@ -297,8 +319,8 @@ function carry(order: WireOrder, ports: Ports, tellStage: (message: FromWire) =>
     }
     waiting ??= prepareWaiting();
     waiting.wait(Math.max(0, Math.ceil(nextTick - now)));
-    const now2 = serve(waiting);
-    if (now2 && endAt === Number.POSITIVE_INFINITY) {
+    const over = serve(waiting);
+    if (over && endAt === Number.POSITIVE_INFINITY) {
       endAt = performance.now() + LAST_BYTES_MS;
       nextTick = 0;
     }
