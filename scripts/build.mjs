@@ -1,6 +1,7 @@
 /** Builds dist/: the program and the library, bundled; type declarations; the licences of what was bundled. */
 import {
   chmodSync,
+  copyFileSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -32,8 +33,20 @@ const program = {
   cli: 'src/cli/main.ts',
   'watch-worker': 'src/cli/watch-worker.ts',
   'tap-worker': 'src/cli/tap-worker.ts',
+  'tap-stage': 'src/cli/tap-stage.ts',
 };
 const modules = { index: 'src/index.ts', tui: 'src/tui/sockets.tsx', 'tui-wire': 'src/tui/wire.tsx' };
+
+const ENTRIES = [
+  'cli.js',
+  'watch-worker.js',
+  'tap-worker.js',
+  'tap-stage.js',
+  'node-hook.cjs',
+  'index.mjs',
+  'tui.mjs',
+  'tui-wire.mjs',
+];
 
 /** koffi finds its binaries beside itself, so it stays a dependency. */
 const external = ['koffi'];
@@ -79,7 +92,7 @@ const chunkGroups = [
   },
   {
     name: 'table',
-    test: /src\/(cli\/ls(-run|-wish)?\.ts|wire\/(net\/(address|text)|printable)\.ts|(kernel|see|session|view)\/(?!.*(wire|ring|socket-lookup|kill|limit|netns|namespaces|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
+    test: /src\/(cli\/ls(-run|-wish)?\.ts|wire\/(net\/(address|text)|printable)\.ts|(kernel|see|session|view)\/(?!.*(wire|ring|socket-lookup|tap|epoll|stream-sockets|net-streams|net-listen|net-datagrams|http-server|tls|rtnetlink|packet-port|fd-passing|transparent|outside|program-owner|spawn-program|listeners|fifo|kill|limit|netns|namespaces|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
     priority: 1,
   },
 ];
@@ -105,6 +118,8 @@ export async function build() {
     }
     writeFileSync(join(staging, 'THIRD-PARTY.txt'), licences(moduleIds));
     chmodSync(join(staging, 'cli.js'), 0o755);
+    // It runs inside other people's programs, so it stays the one small file that it is.
+    copyFileSync(join(root, 'src/tap/program/node-hook.cjs'), join(staging, 'node-hook.cjs'));
     // Staleness compares with the moment the sources were read, not the moment we finished writing.
     utimesSync(join(staging, 'cli.js'), started, started);
     install(staging, join(root, 'dist'));
@@ -205,8 +220,7 @@ function licences(moduleIds) {
  */
 function install(from, to) {
   const wanted = filesBelow(from).map((path) => relative(from, path));
-  const isEntry = (path) =>
-    ['cli.js', 'watch-worker.js', 'tap-worker.js', 'index.mjs', 'tui.mjs', 'tui-wire.mjs'].includes(path);
+  const isEntry = (path) => ENTRIES.includes(path);
   const ordered = [...wanted.filter((path) => !isEntry(path)), ...wanted.filter(isEntry)];
   for (const path of ordered) {
     mkdirSync(dirname(join(to, path)), { recursive: true });

@@ -2,10 +2,10 @@
 import { SockscopeError } from '../errors.ts';
 import type { SocketWishes } from '../reactor/reactor.ts';
 import { readWishes } from '../reactor/socket-options.ts';
-import { type OrderedTap, uniqueName } from '../tap/config-defaults.ts';
+import { NO_TLS, type OrderedTap, USUAL_WISHES, uniqueName } from '../tap/config-defaults.ts';
 import type { PlannedFault } from '../tap/fault.ts';
 import { readFault } from '../tap/fault-text.ts';
-import type { Replacement, TlsPlan } from '../tap/plan.ts';
+import type { Replacement, TapPlan, TlsPlan } from '../tap/plan.ts';
 import { durationNs } from '../tap/quantities.ts';
 import { readReplacement } from '../tap/rewrite.ts';
 import { readSet } from '../tap/set/set.ts';
@@ -52,6 +52,9 @@ export interface TapFlags {
   har?: string;
 }
 
+/** A plan without its places. */
+export type Common = Omit<TapPlan, 'name' | 'enabled' | 'listen' | 'target'>;
+
 const MOST_SEED = 2 ** 32;
 
 /** Given, or drawn: small enough to be typed again. */
@@ -66,13 +69,10 @@ export function seedOf({ seed }: TapFlags): number {
   return number;
 }
 
-/** The taps that the words and options order; the options are for all of them. */
-export function plansOf(words: readonly string[], flags: TapFlags): OrderedTap[] {
-  const taps = readTapWords({ words, listens: flags.listen ?? [], targets: flags.remote ?? [] });
-  if (taps instanceof SockscopeError) {
-    throw taps;
-  }
-  const common = {
+/** What the options say of every tap. */
+export function commonOf(flags: TapFlags): Common {
+  const common: Common = {
+    front: 'none',
     decode: decodeOf(flags.decode),
     matches: flags.match ?? [],
     replacements: (flags.replace ?? []).map(replacementOf),
@@ -83,14 +83,27 @@ export function plansOf(words: readonly string[], flags: TapFlags): OrderedTap[]
     proxyOut: proxyVersion(flags.proxyOut),
     dialTimeout: time(flags.dialTimeout),
     wishes: wishesOf(flags),
+    mirrorsRefusal: flags.alwaysAccept !== true,
+    tls: tlsOf(flags, NO_TLS),
   };
   for (const pattern of common.matches) {
     regularExpression(pattern);
   }
+  return common;
+}
+
+/** The taps that the words and options order; the options are for all of them. */
+export function plansOf(words: readonly string[], flags: TapFlags): OrderedTap[] {
+  const taps = readTapWords({ words, listens: flags.listen ?? [], targets: flags.remote ?? [] });
+  if (taps instanceof SockscopeError) {
+    throw taps;
+  }
+  const common = commonOf(flags);
   return taps.map((tap) => ({
     ...tap,
     ...common,
-    mirrorsRefusal: tap.mirrorsRefusal && flags.alwaysAccept !== true,
+    front: tap.front,
+    mirrorsRefusal: tap.mirrorsRefusal && common.mirrorsRefusal,
     tls: tlsOf(flags, tap.tls),
   }));
 }
@@ -192,8 +205,7 @@ function wishesOf({ sockopt }: TapFlags): SocketWishes {
   if (wishes instanceof SockscopeError) {
     throw wishes;
   }
-  // Urgent data stays in its place as an ordinary byte: taken out of line it would be lost.
-  return { nodelay: 1, oobinline: 1, ...wishes };
+  return { ...USUAL_WISHES, ...wishes };
 }
 
 function tlsOf(flags: TapFlags, planned: TlsPlan): TlsPlan {

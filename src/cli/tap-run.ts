@@ -1,113 +1,138 @@
 /** `tap` from its options to its summary: makes the taps, shows what they tell, ends them in order. */
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { SockscopeError } from '../errors.ts';
-import { encode } from '../session/ndjson.ts';
+import { loadConfig } from '../tap/config.ts';
 import type { OrderedTap } from '../tap/config-defaults.ts';
 import type { TapState } from '../tap/control.ts';
 import type { Wants } from '../tap/engine.ts';
-import { errnoText } from '../tap/errno-text.ts';
 import type { Observation } from '../tap/observation.ts';
 import { placeText } from '../tap/place.ts';
 import { startTaps, type Taps } from '../tap/taps.ts';
-import { addressText, tapEvents } from '../tap/to-events.ts';
-import { painter } from '../view/colour.ts';
+import { authorityPath, openAuthority } from '../tap/tls/ca.ts';
+import { caStory } from '../tap/tls/ca-story.ts';
+import { addressText } from '../tap/to-events.ts';
 import { tapSummary } from '../view/tap/summary.ts';
-import { wallClock } from '../view/wire/wall-clock.ts';
 import { startSession } from '../watch/session.ts';
-import { isTerminal, paint, print, warn, width } from './output.ts';
-import { plansOf, seedOf, type TapFlags } from './tap-flags.ts';
+import { paint, print, warn } from './output.ts';
+import { startApi } from './tap-api.ts';
+import { commonOf, plansOf, seedOf, type TapFlags } from './tap-flags.ts';
 import { type LiveLine, liveLine } from './tap-live.ts';
-import { createShower, type Shower } from './tap-show.ts';
+import { createOutput } from './tap-output.ts';
+import { type Leading, leadProgram } from './tap-program.ts';
+import { reloadOnHangup } from './tap-reload.ts';
 
 export async function runTap(words: readonly string[], flags: TapFlags): Promise<void> {
-  const seed = seedOf(flags);
-  const plans = plansOf(words, flags);
-  const { clock, netns, seconds, nanoseconds } = startSession();
-  const colour = flags.color === true ? painter(true) : paint;
-  const hex = flags.hex === true;
-  const verbose = Math.min(2, flags.verbose) as 0 | 1 | 2;
-  const wants: Wants = {
-    connections: flags.quiet !== true,
-    messages: flags.quiet !== true && flags.bytes !== true,
-    bytes: flags.quiet !== true && (flags.bytes === true || hex || verbose === 2),
-    reveal: flags.reveal === true,
-    brief: verbose === 0 && flags.json !== true,
-  };
-  const options = {
-    paint: colour,
-    clock: wallClock(seconds, nanoseconds),
-    width: isTerminal() ? width() : null,
-    verbose,
-    layer: flags.bytes === true ? ('bytes' as const) : ('messages' as const),
-    hex,
-    several: plans.length > 1,
-    errnoText,
-  };
-  const shower: Shower = createShower(options);
-  const events = tapEvents(netns);
-  const show = (seen: Observation): void => {
-    if (flags.json === true) {
-      const line = events.line(seen);
-      if (line !== null) {
-        print(`${line}\n`);
-      }
-    } else if (flags.quiet !== true || seen.type === 'standing' || seen.type === 'lost') {
-      const line = shower.line(seen);
-      if (line !== '') {
-        live?.clear();
-        print(line);
-      }
-    }
-  };
-  let live: LiveLine | null = null;
-  if (flags.json === true) {
-    print(
-      `${encode({
-        v: 1,
-        type: 'session',
-        startedAt: clock.startedAt,
-        host: hostname(),
-        clock: { source: 'monotonic', uncertaintyNs: clock.uncertaintyNs },
-      })}\n`,
-    );
+  if (flags.ca === true) {
+    await openAuthority();
+    print(`${caStory(authorityPath()).join('\n')}\n`);
+    return;
   }
+  const command = afterDashes();
+  const ordered = command === null ? words : words.slice(0, words.length - command.length);
+  const config = flags.config === undefined ? null : await loadConfig(flags.config);
+  if (config instanceof SockscopeError) {
+    throw config;
+  }
+  const seed = flags.seed === undefined && config?.seed != null ? config.seed : seedOf(flags);
+  const nothingSaid = ordered.length === 0 && flags.listen === undefined && flags.remote === undefined;
+  // With a configuration, a program or the control API there may be no words at all.
+  const mayBeEmpty = config !== null || command !== null || flags.api !== undefined;
+  const plans = [...(nothingSaid && mayBeEmpty ? [] : plansOf(ordered, flags)), ...(config?.taps ?? [])];
+  const session = startSession();
+  let live: LiveLine | null = null;
+  let leading: Leading | null = null;
+  const output = createOutput(flags, session, {
+    several: plans.length > 1 || command !== null,
+    // What a program prints is its own: our lines go beside it.
+    beside: command !== null,
+    whoAt: (client) => leading?.whoAt(client) ?? '',
+    clear: () => live?.clear(),
+  });
+  const wants: Wants = output.wants();
   const taps = await startTaps({
     entry: process.platform === 'linux' ? join(__dirname, 'tap-worker.js') : null,
-    tell: show,
+    tell(seen: Observation) {
+      leading?.seen(seen);
+      output.show(seen);
+    },
     wants,
-    patient: false,
+    patient: output.patient,
     seed,
+    zero: monotonic() - session.clock.now(),
   });
+  const api = await begin(taps, plans, flags, config?.api ?? null, seed);
+  if (flags.json !== true && plans.some(({ faults }) => faults.length > 0)) {
+    warn(paint.dim(`seed ${seed} (--seed ${seed} repeats the random choices)`));
+  }
+  const stopReloading = flags.config === undefined ? null : reloadOnHangup(taps, flags.config, plans);
+  if (flags.quiet === true && process.stderr.isTTY === true && command === null) {
+    live = liveLine(taps);
+  }
+  try {
+    if (command === null) {
+      await untilStopped();
+    } else {
+      leading = leadProgram(taps, commonOf(flags), warn);
+      const { code } = await leading.run(command);
+      process.exitCode = code;
+    }
+  } finally {
+    live?.close();
+    stopReloading?.();
+    await api?.close();
+    const { taps: last, commands } = await taps.end();
+    output.finish();
+    if (flags.json !== true) {
+      output.say(tapSummary(totalsOf(last), commands, session.clock.now() / 1e9, output.colour));
+    }
+  }
+}
+
+/** The words behind `--`; null without them. */
+function afterDashes(): readonly string[] | null {
+  const at = process.argv.indexOf('--');
+  const rest = at < 0 ? [] : process.argv.slice(at + 1);
+  return rest.length === 0 ? null : rest;
+}
+
+async function begin(
+  taps: Taps,
+  plans: readonly OrderedTap[],
+  flags: TapFlags,
+  place: Parameters<typeof startApi>[2],
+  seed: number,
+): Promise<Awaited<ReturnType<typeof startApi>>> {
   try {
     for (const plan of plans) {
       announce(await made(taps, plan), flags);
     }
+    return await startApi(taps, flags, place, seed);
   } catch (error) {
     await taps.end();
     throw error;
   }
-  if (flags.json !== true && plans.some(({ faults }) => faults.length > 0)) {
-    warn(paint.dim(`seed ${seed} (--seed ${seed} repeats the random choices)`));
-  }
-  if (flags.quiet === true && process.stderr.isTTY === true) {
-    live = liveLine(taps);
-  }
-  await untilStopped();
-  live?.close();
-  const { taps: last, commands } = await taps.end();
-  if (flags.json !== true) {
-    const totals = last.reduce(
-      (sum, one) => ({
-        connections: sum.connections + one.connections,
-        opened: sum.opened + one.opened,
-        fromClient: sum.fromClient + one.fromClient,
-        fromServer: sum.fromServer + one.fromServer,
-      }),
-      { connections: 0, opened: 0, fromClient: 0, fromServer: 0 },
-    );
-    print(tapSummary(totals, commands, clock.now() / 1e9, colour));
-  }
+}
+
+export function totalsOf(taps: readonly TapState[]): {
+  connections: number;
+  opened: number;
+  fromClient: number;
+  fromServer: number;
+} {
+  return taps.reduce(
+    (sum, one) => ({
+      connections: sum.connections + one.connections,
+      opened: sum.opened + one.opened,
+      fromClient: sum.fromClient + one.fromClient,
+      fromServer: sum.fromServer + one.fromServer,
+    }),
+    { connections: 0, opened: 0, fromClient: 0, fromServer: 0 },
+  );
+}
+
+function monotonic(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e9 + nanoseconds;
 }
 
 async function made(taps: Taps, plan: OrderedTap): Promise<TapState> {
@@ -121,6 +146,7 @@ async function made(taps: Taps, plan: OrderedTap): Promise<TapState> {
 
 /** What to type next, for what is behind the tap. */
 const TRIES: Readonly<Record<number, (port: number) => string>> = {
+  53: (port) => `dig @127.0.0.1 -p ${port} localhost`,
   80: (port) => `curl http://127.0.0.1:${port}/`,
   3306: (port) => `mariadb -h 127.0.0.1 -P ${port}`,
   5432: (port) => `psql -h 127.0.0.1 -p ${port}`,
@@ -133,7 +159,7 @@ function announce({ plan, address }: TapState, flags: TapFlags): void {
     return;
   }
   const leads = plan.front === 'none' ? placeText(plan.target) : `wherever the client says (${plan.front})`;
-  const tries = address.kind === 'tcp' ? TRIES[plan.target.port] : undefined;
+  const tries = address.kind === 'unix' ? undefined : TRIES[plan.target.port];
   const example =
     tries === undefined || address.kind === 'unix' ? '' : paint.dim(`   try: ${tries(address.port)}`);
   print(`${paint.bold(addressText(address))} → ${leads}${example}\n`);
@@ -150,6 +176,5 @@ function untilStopped(): Promise<void> {
       resolve();
     };
     process.on('SIGINT', stop).on('SIGTERM', stop);
-    // Nothing else keeps the main thread: the bytes are moved elsewhere.
   });
 }

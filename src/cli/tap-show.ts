@@ -1,4 +1,5 @@
 /** What a tap tells, as text: which observation becomes which line. */
+import type { Address } from '../reactor/reactor.ts';
 import type { Observation } from '../tap/observation.ts';
 import { addressText } from '../tap/to-events.ts';
 import { endedText, type LineOptions, type TapLines, tapLines } from '../view/tap/lines.ts';
@@ -6,6 +7,12 @@ import { duration, several } from '../view/units.ts';
 
 /** Connections that were told of with their first message, and those that said nothing yet. */
 const MAX_SILENT = 10_000;
+
+const TOLD = {
+  reset: ['connections', 'the client is reset'],
+  refused: ['connections', 'the client is refused'],
+  silence: ['datagrams', 'UDP has no way to tell the client'],
+} as const;
 
 const RELEASED = {
   go: 'let go',
@@ -22,6 +29,8 @@ export interface Shower {
 export interface ShowOptions extends LineOptions {
   /** What a client's errno is called, for dials that failed. */
   readonly errnoText: (errno: number) => string;
+  /** Which program is at the client's end; '' when nobody knows. */
+  readonly ownerOf: (client: Address, entered: Address) => string;
 }
 
 export function createShower(options: ShowOptions): Shower {
@@ -49,7 +58,9 @@ export function createShower(options: ShowOptions): Shower {
         case 'dialled': {
           const came = opened.get(`${seen.tap} ${seen.connection}`);
           opened.delete(`${seen.tap} ${seen.connection}`);
-          const client = came === undefined ? '' : addressText(came.client);
+          const owner = came === undefined ? '' : options.ownerOf(came.client, came.entered);
+          const client =
+            came === undefined ? '' : `${addressText(came.client)}${owner === '' ? '' : ` ${owner}`}`;
           return lines.event(
             seen,
             null,
@@ -61,7 +72,7 @@ export function createShower(options: ShowOptions): Shower {
           return lines.event(
             seen,
             null,
-            `${seen.target} does not take connections: ${options.errnoText(seen.errno)}; the client is ${seen.told === 'reset' ? 'reset' : seen.told}`,
+            `${seen.target} does not take ${TOLD[seen.told][0]}: ${options.errnoText(seen.errno)}; ${TOLD[seen.told][1]}`,
             'grave',
           );
         case 'half-closed':

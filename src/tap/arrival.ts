@@ -8,14 +8,13 @@ import {
   createConnection,
   type EndedHow,
   happen,
-  type Notified,
   serverEvents,
   settle,
 } from './connection.ts';
+import type { Crew } from './crew.ts';
 import { dial } from './dial.ts';
-import type { Faulty } from './faulty.ts';
 import { type Greeted, type Greeter, greeterFor } from './greeting.ts';
-import { type Hearing, listenTo } from './hearing.ts';
+import { listenTo } from './hearing.ts';
 import type { TapHost } from './host.ts';
 import { enqueue } from './mover.ts';
 import type { Resolved, TapPlan } from './plan.ts';
@@ -27,14 +26,9 @@ export interface ArrivalOptions {
   readonly host: TapHost;
   readonly plan: TapPlan;
   readonly target: Resolved;
-  readonly hearing: Hearing;
-  readonly connections: Set<Connection>;
-  readonly faulty: Faulty;
-  readonly notify: Notified;
+  readonly crew: Crew;
   /** Null: TLS is none of the tap's business. */
   readonly kit: TlsKit | null;
-  /** Stages that stand before those of faults: rewriting, the gate. */
-  prepare(connection: Connection): void;
   /** How the dial of the tap's own target went. */
   dialled(result: number): void;
 }
@@ -54,7 +48,8 @@ interface Coming {
 }
 
 export function createArrivals(options: ArrivalOptions): Arrivals {
-  const { host, plan, hearing, connections, faulty, notify } = options;
+  const { host, plan, crew } = options;
+  const { hearing, connections, faulty, notify } = crew;
   const { reactor } = host;
   const coming = new WeakMap<Connection, Coming>();
   const greets = greeterFor(plan) !== null;
@@ -185,7 +180,7 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
       failed: (message, hint) =>
         host.tell({ type: 'trouble', ...on(connection), from: 'client', why: `${message} ${hint}` }),
       stands() {
-        options.prepare(connection);
+        crew.rules.begin(connection);
         faulty.begin(connection);
       },
     });
@@ -197,7 +192,7 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
       host.tell({ type: 'dialled', ...on(connection), source: stream.local, target: stream.remote, took });
     }
     admit(connection, 'dialled', () => {
-      options.prepare(connection);
+      crew.rules.begin(connection);
       faulty.begin(connection);
       if (plan.proxyOut !== 0) {
         const client = connection.client!;

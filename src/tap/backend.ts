@@ -4,6 +4,7 @@ import { SockscopeError } from '../errors.ts';
 import * as libc from '../kernel/libc.ts';
 import { createNodeReactor } from '../reactor/node.ts';
 import { createConsumer } from '../reactor/observations.ts';
+import { clockFrom } from './clock-from.ts';
 import { decodeObservation } from './codec.ts';
 import { createEngine, type Wants } from './engine.ts';
 import { errnoText } from './errno-text.ts';
@@ -31,13 +32,18 @@ export interface BackendOptions {
   /** A recording wants every byte: the engine waits for it rather than lose one. */
   readonly patient: boolean;
   readonly seed: number;
+  /** CLOCK_MONOTONIC in nanoseconds when the session began: the 0 of every `at`. */
+  readonly zero: number;
 }
 
 /** `entry`: the built file that calls `runThread`. */
-export function startThread(entry: string, { tell, wants, patient, seed }: BackendOptions): Promise<Backend> {
+export function startThread(
+  entry: string,
+  { tell, wants, patient, seed, zero }: BackendOptions,
+): Promise<Backend> {
   const ring = new SharedArrayBuffer(RING_BYTES);
   const consumer = createConsumer(ring);
-  const workerData: ThreadOrder = { ring, patient, wants, seed };
+  const workerData: ThreadOrder = { ring, patient, wants, seed, zero };
   const worker = new Worker(entry, { workerData });
   const waiting = new Map<number, (answer: Answer) => void>();
   const wakeUp = new Uint8Array(new BigUint64Array([1n]).buffer);
@@ -128,8 +134,8 @@ async function addressesOf(host: string, port: number): Promise<Resolved> {
 }
 
 /** In this thread: where there is no epoll, and for TLS, which Node's own loop does. */
-export function startHere({ tell, wants, seed }: BackendOptions): Backend {
-  const reactor = createNodeReactor();
+export function startHere({ tell, wants, seed, zero }: BackendOptions): Backend {
+  const reactor = createNodeReactor({ clock: clockFrom(zero) });
   const table = openTable();
   const engine = createEngine(reactor, {
     wants,
@@ -141,7 +147,7 @@ export function startHere({ tell, wants, seed }: BackendOptions): Backend {
       tell(observation.type === 'bytes' ? { ...observation, bytes: observation.bytes.slice() } : observation),
   });
   return {
-    order: (order) => Promise.resolve(obey(engine, order)),
+    order: (order) => new Promise((resolve) => obey(engine, order, resolve)),
     async end() {
       engine.closeAll();
       table.close();

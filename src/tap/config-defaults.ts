@@ -1,4 +1,5 @@
 /** What a tap is when little was said about it: shared by the words of the command line and by configuration files. */
+import type { SocketWishes } from '../reactor/reactor.ts';
 import type { WrittenPlace } from './place.ts';
 import { plainPlace } from './place.ts';
 import type { Place, TapPlan, TlsPlan } from './plan.ts';
@@ -14,6 +15,9 @@ export interface OrderError {
   /** Which of the two places is to blame. */
   readonly which: 'listen' | 'target';
 }
+
+/** What the command line and files wish for: urgent data stays where it was sent, as an ordinary byte. */
+export const USUAL_WISHES: SocketWishes = { nodelay: 1, oobinline: 1 };
 
 const ABOVE_TARGET = 10_000;
 const DIAL_TIMEOUT = 10e9;

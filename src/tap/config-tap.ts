@@ -3,7 +3,7 @@ import { SockscopeError } from '../errors.ts';
 import type { SocketWishes } from '../reactor/reactor.ts';
 import { readWishes } from '../reactor/socket-options.ts';
 import { decoders } from '../wire/app/decoders.ts';
-import { type OrderedTap, orderTap } from './config-defaults.ts';
+import { type OrderedTap, orderTap, USUAL_WISHES } from './config-defaults.ts';
 import { faultsIn, filterFault } from './config-faults.ts';
 import {
   durationField,
@@ -46,8 +46,6 @@ const TAP_KEYS = [
 const TLS_KEYS = ['mode', 'insecure', 'serverName', 'certificate', 'key', 'authority'];
 const TLS_MODES = ['none', 'peek', 'terminate', 'originate', 'both'] as const;
 const FRONTS = ['none', 'socks5', 'connect'] as const;
-/** As on the command line: urgent data stays where it was sent, as an ordinary byte. */
-const USUAL_WISHES: SocketWishes = { nodelay: 1, oobinline: 1 };
 const LONGEST_NAME = 100;
 
 /** `named`: the name stands in the file; otherwise it was made from the target. */

@@ -1,6 +1,6 @@
 /** Toxiproxy's own configuration file: a list of proxies. Their toxics, which Toxiproxy itself passes over, are read as well. */
 import { Refusal } from './api/errors.ts';
-import { orderTap } from './config-defaults.ts';
+import { orderTap, USUAL_WISHES } from './config-defaults.ts';
 import { fieldsOf, listOf, placeField, textField, yesField } from './config-fields.ts';
 import { type ConfigNode, type Problems, plainOf } from './config-source.ts';
 import type { TapRead } from './config-tap.ts';
@@ -11,7 +11,6 @@ import { toxicTypes } from './toxic-types.ts';
 import { readToxic } from './toxics.ts';
 
 const KEYS = ['name', 'listen', 'upstream', 'enabled', 'toxics'];
-const USUAL_WISHES = { nodelay: 1, oobinline: 1 };
 
 export function readProxy(node: ConfigNode, problems: Problems): TapRead | null {
   const before = problems.list.length;

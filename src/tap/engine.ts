@@ -7,6 +7,7 @@ import type { Verdict } from './control.ts';
 import type { PlannedFault } from './fault.ts';
 import type { Hearing } from './hearing.ts';
 import type { TapHost } from './host.ts';
+import { type LedTap, openLedTap } from './led.ts';
 import type { Observation } from './observation.ts';
 import type { Resolved, TapPlan } from './plan.ts';
 import { openTap, type Places, type RunningTap } from './tap.ts';
@@ -44,6 +45,12 @@ export interface Counts {
 export interface Engine {
   readonly wants: Wants;
   open(plan: TapPlan, places: Places): Address | number;
+  /** The tap of a program that is led through us. */
+  openLed(plan: TapPlan): void;
+  /** For the program of that tap; `done` hears 0 or -errno. */
+  dial(tap: string, id: number, target: Address, done: (result: number) => void): void;
+  adopt(tap: string, id: number, fd: number): void;
+  abandon(tap: string, id: number): void;
   close(tap: string): boolean;
   faults(tap: string, planned: readonly PlannedFault[]): void;
   counts(): Counts[];
@@ -52,12 +59,10 @@ export interface Engine {
   closeAll(): void;
 }
 
-export function createEngine(
-  reactor: Reactor,
-  { tell, wants, listens, seed, resolve }: EngineOptions,
-): Engine {
-  const zero = reactor.now();
+export function createEngine(reactor: Reactor, options: EngineOptions): Engine {
+  const { tell, wants, listens, seed, resolve } = options;
   const taps = new Map<string, RunningTap>();
+  const led = new Map<string, LedTap>();
   /** Taps that were closed, as they were at their end. */
   const gone = new Map<string, Counts>();
   const statistics = createStatistics();
@@ -65,7 +70,7 @@ export function createEngine(
   let lastHeld = 0;
   /** Messages that wait for a person: where. */
   const holding = new Map<number, { readonly tap: string; readonly connection: number }>();
-  const now = (): number => reactor.now() - zero;
+  const now = (): number => reactor.now();
 
   const host: TapHost = {
     reactor,
@@ -119,6 +124,14 @@ export function createEngine(
       gone.delete(plan.name);
       return opened.address;
     },
+    openLed(plan) {
+      const tap = openLedTap(host, plan);
+      led.set(plan.name, tap);
+      taps.set(plan.name, tap);
+    },
+    dial: (tap, id, target, done) => led.get(tap)?.dial(id, target, done),
+    adopt: (tap, id, fd) => led.get(tap)?.adopt(id, fd),
+    abandon: (tap, id) => led.get(tap)?.abandon(id),
     close(name) {
       const tap = taps.get(name);
       if (tap === undefined) {

@@ -16,6 +16,10 @@ export type Order =
       /** Never crosses threads: TLS is done in Node's loop. */
       readonly kit: TlsKit | null;
     }
+  | { readonly order: 'open led'; readonly plan: TapPlan }
+  | { readonly order: 'dial'; readonly tap: string; readonly id: number; readonly target: Address }
+  | { readonly order: 'adopt'; readonly tap: string; readonly id: number; readonly fd: number }
+  | { readonly order: 'abandon'; readonly tap: string; readonly id: number }
   | { readonly order: 'close'; readonly tap: string }
   /** All faults that the tap shall have from now on. */
   | { readonly order: 'faults'; readonly tap: string; readonly faults: readonly PlannedFault[] }
@@ -30,10 +34,18 @@ export interface Report {
   readonly commands: readonly Command[];
 }
 
-/** Of an `open`: where it listens, or -errno. Of a `report`: the report. Of everything else: null. */
+/** Of an `open`: where it listens, or -errno. Of a `dial`: 0 or -errno. Of a `report`: the report. Of everything else: null. */
 export type Answer = Address | number | Report | null;
 
-export function obey(engine: Engine, order: Order): Answer {
+export function obey(engine: Engine, order: Order, answer: (answer: Answer) => void): void {
+  if (order.order === 'dial') {
+    engine.dial(order.tap, order.id, order.target, answer);
+    return;
+  }
+  answer(obeyNow(engine, order));
+}
+
+function obeyNow(engine: Engine, order: Exclude<Order, { order: 'dial' }>): Answer {
   switch (order.order) {
     case 'open':
       return engine.open(order.plan, {
@@ -41,6 +53,15 @@ export function obey(engine: Engine, order: Order): Answer {
         target: order.target,
         kit: order.kit,
       });
+    case 'open led':
+      engine.openLed(order.plan);
+      return null;
+    case 'adopt':
+      engine.adopt(order.tap, order.id, order.fd);
+      return null;
+    case 'abandon':
+      engine.abandon(order.tap, order.id);
+      return null;
     case 'close':
       engine.close(order.tap);
       return null;

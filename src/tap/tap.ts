@@ -1,15 +1,13 @@
 /** One TCP or UNIX tap while it runs: its listener, its mirror of the target, its connections. */
 import type { Address, Listener, ListenerEvents } from '../reactor/reactor.ts';
 import { createArrivals } from './arrival.ts';
-import { type Connection, happen, type Notified } from './connection.ts';
 import type { Verdict } from './control.ts';
+import { createCrew } from './crew.ts';
 import { dial } from './dial.ts';
 import type { PlannedFault } from './fault.ts';
-import { createFaulty } from './faulty.ts';
 import type { TapHost } from './host.ts';
 import { createMirror } from './mirror.ts';
 import type { Resolved, TapPlan } from './plan.ts';
-import { createRules } from './rules.ts';
 import type { TlsKit } from './tls/kit.ts';
 
 export interface Places {
@@ -36,10 +34,7 @@ export interface RunningTap {
 /** Listens, or says why not (-errno). */
 export function openTap(host: TapHost, plan: TapPlan, places: Places): RunningTap | number {
   const { reactor } = host;
-  const hearing = host.hearingFor(plan.name);
-  const connections = new Set<Connection>();
-  let fromClient = 0;
-  let fromServer = 0;
+  const crew = createCrew(host, plan, (refuses) => mirror.refuse(refuses));
   let closed = false;
 
   const events: ListenerEvents = {
@@ -52,39 +47,6 @@ export function openTap(host: TapHost, plan: TapPlan, places: Places): RunningTa
     },
   };
 
-  const notify: Notified = {
-    halfClosed(connection, from) {
-      if (host.wants.connections) {
-        host.tell({ type: 'half-closed', ...on(connection), from });
-      }
-    },
-    said(connection, what, from) {
-      host.tell({ type: 'fault', ...on(connection), what, from });
-    },
-    over(connection) {
-      connections.delete(connection);
-      rules.over(connection);
-      fromClient += connection.up.moved;
-      fromServer += connection.down.moved;
-      if (!host.wants.connections) {
-        return;
-      }
-      host.tell({
-        type: 'ended',
-        ...on(connection),
-        how: connection.how ?? 'fin',
-        by: connection.endedBy,
-        fromClient: connection.up.moved,
-        fromServer: connection.down.moved,
-        took: reactor.now() - connection.began,
-      });
-    },
-  };
-
-  function on(connection: Connection): { at: number; tap: string; connection: number } {
-    return { at: host.now(), tap: plan.name, connection: connection.number };
-  }
-
   function listen(address: Address): Listener | number {
     return reactor.listen(address, { streamWishes: plan.wishes, backlog: 1024 }, events);
   }
@@ -93,41 +55,12 @@ export function openTap(host: TapHost, plan: TapPlan, places: Places): RunningTa
     host.tell({ type: 'standing', at: host.now(), tap: plan.name, listens: address, state, why });
   }
 
-  const faulty = createFaulty({
-    reactor,
-    seed: host.seed,
-    connections,
-    clientOf: ({ client }) => (client === null || client.remote.kind === 'unix' ? '' : client.remote.host),
-    refusalChanged: () => mirror.refuse(faulty.refuses),
-  });
-  const rules = createRules({
-    reactor,
-    plan,
-    budget: hearing.budget,
-    connections,
-    reveals: () => host.wants.reveal,
-    now: () => host.now(),
-    held(connection, heard, bytes) {
-      const id = host.nextHeld();
-      host.tell({ type: 'held', ...on(connection), id, heard, bytes });
-      return id;
-    },
-    forgotten(connection, id) {
-      host.tell({ type: 'released', ...on(connection), id, verdict: 'gone' });
-    },
-    touches: (connection, fault) => faulty.touches(connection, fault),
-    impose: (connection, fault, from) => faulty.impose(connection, fault, from),
-  });
   const arrivals = createArrivals({
     host,
     plan,
     target: places.target,
     kit: places.kit,
-    hearing,
-    connections,
-    faulty,
-    notify,
-    prepare: (connection) => rules.begin(connection),
+    crew,
     dialled: (result) => mirror.dialled(result),
   });
   const listener = listen(places.listen);
@@ -156,8 +89,7 @@ export function openTap(host: TapHost, plan: TapPlan, places: Places): RunningTa
       stand(state, why === 0 ? '' : String(why));
     },
   });
-  faulty.set(plan.faults);
-  rules.set(plan.faults);
+  crew.faults(plan.faults);
   if (mirror.state === 'listening') {
     stand('listening', '');
   }
@@ -166,34 +98,26 @@ export function openTap(host: TapHost, plan: TapPlan, places: Places): RunningTa
     plan,
     address,
     get open() {
-      return connections.size;
+      return crew.connections.size;
     },
     get opened() {
       return arrivals.count;
     },
     get fromClient() {
-      return [...connections].reduce((sum, { up }) => sum + up.moved, fromClient);
+      return crew.fromClient;
     },
     get fromServer() {
-      return [...connections].reduce((sum, { down }) => sum + down.moved, fromServer);
+      return crew.fromServer;
     },
-    faults(planned) {
-      faulty.set(planned);
-      rules.set(planned);
-    },
-    release: (id, verdict) => rules.release(id, verdict),
+    faults: (planned) => crew.faults(planned),
+    release: (id, verdict) => crew.release(id, verdict),
     close() {
-      if (closed) {
-        return;
+      if (!closed) {
+        closed = true;
+        mirror.close();
+        crew.close();
+        stand('closed', '');
       }
-      closed = true;
-      mirror.close();
-      faulty.close();
-      for (const connection of [...connections]) {
-        connection.how = 'tap closed';
-        happen(connection, 'close both');
-      }
-      stand('closed', '');
     },
   };
 }

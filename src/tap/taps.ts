@@ -23,16 +23,28 @@ export interface TapsOptions {
   readonly wants: Wants;
   readonly patient: boolean;
   readonly seed: number;
+  /** CLOCK_MONOTONIC in nanoseconds when the session began. */
+  readonly zero: number;
 }
 
 export interface Taps extends TapControl {
   /** Searches on from the port in the plan while it is taken, when nobody named that port. */
   createFree(plan: TapPlan): Promise<TapState | SockscopeError>;
   wants(wants: Wants): Promise<void>;
+  /** A tap without a listener, for a program that is led through us. */
+  lead(plan: TapPlan): Promise<Led>;
   /** Fresh counts; `list` and `find` answer with them afterwards. */
   report(): Promise<{ readonly taps: readonly TapState[]; readonly commands: readonly Command[] }>;
   /** Connections are closed, everything that was observed is told. The last report. */
   end(): Promise<{ readonly taps: readonly TapState[]; readonly commands: readonly Command[] }>;
+}
+
+export interface Led {
+  /** 0, or -errno. */
+  dial(id: number, target: Address): Promise<number>;
+  /** The program's end of it. */
+  adopt(id: number, fd: number): void;
+  abandon(id: number): void;
 }
 
 interface Known {
@@ -219,6 +231,17 @@ export async function startTaps(options: TapsOptions): Promise<Taps> {
     },
     async wants(wants) {
       await Promise.all(backends().map((backend) => backend.order({ order: 'wants', wants })));
+    },
+    async lead(plan) {
+      const backend = backendOf(plan);
+      const tap = plan.name;
+      known.set(tap, { plan, address: { kind: 'unix', path: '' }, counts: null });
+      await backend.order({ order: 'open led', plan });
+      return {
+        dial: async (id, target) => (await backend.order({ order: 'dial', tap, id, target })) as number,
+        adopt: (id, fd) => void backend.order({ order: 'adopt', tap, id, fd }),
+        abandon: (id) => void backend.order({ order: 'abandon', tap, id }),
+      };
     },
     report,
     async end() {

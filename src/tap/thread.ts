@@ -2,6 +2,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { createEpollReactor } from '../reactor/epoll.ts';
 import { createProducer } from '../reactor/observations.ts';
+import { clockFrom } from './clock-from.ts';
 import { encodeObservation } from './codec.ts';
 import { createEngine, type Wants } from './engine.ts';
 import { type Answer, type Order, obey } from './orders.ts';
@@ -14,6 +15,7 @@ export interface ThreadOrder {
   readonly patient: boolean;
   readonly wants: Wants;
   readonly seed: number;
+  readonly zero: number;
 }
 
 export interface Numbered {
@@ -31,9 +33,9 @@ export type FromThread =
   /** The ring is no longer empty. */
   | { readonly type: 'told' };
 
-export function runThread(port: MessagePort, { ring, patient, wants, seed }: ThreadOrder): void {
+export function runThread(port: MessagePort, { ring, patient, wants, seed, zero }: ThreadOrder): void {
   const say = (message: FromThread): void => port.postMessage(message);
-  const reactor = createEpollReactor();
+  const reactor = createEpollReactor({ clock: clockFrom(zero) });
   if (typeof reactor === 'number') {
     say({ type: 'failed', errno: reactor });
     return;
@@ -67,7 +69,7 @@ export function runThread(port: MessagePort, { ring, patient, wants, seed }: Thr
         asked.get(order.question)?.(order.addresses);
         asked.delete(order.question);
       }
-      say({ type: 'answer', id, answer: obey(engine, order) });
+      obey(engine, order, (answer) => say({ type: 'answer', id, answer }));
       ended ||= order.order === 'end';
     }
   };

@@ -1,15 +1,24 @@
 /** A UDP tap as the engine runs it: its flows are decoded, counted and told like connections. */
 import type { Address } from '../reactor/reactor.ts';
+import { decoders, vocabulary } from '../wire/app/decoders.ts';
 import { Conversation } from '../wire/conversation.ts';
 import { appliesTo } from './applies.ts';
 import type { PlannedFault } from './fault.ts';
 import { faultNamed } from './faults.ts';
+import { faultRule, holdRule, type Rule } from './gate.ts';
+import { createDatagramGate, type DatagramGate } from './gate-datagrams.ts';
 import type { TapHost } from './host.ts';
 import type { Resolved, TapPlan } from './plan.ts';
 import { createRandom } from './random.ts';
 import type { DatagramStage } from './stage.ts';
 import type { RunningTap } from './tap.ts';
-import { createUdpTap, type UdpFlow } from './udp.ts';
+import { createUdpTap, type UdpFlow, type UdpTap } from './udp.ts';
+
+const words = vocabulary(decoders);
+
+function isRule(made: Rule | { readonly why: string }): made is Rule {
+  return 'action' in made;
+}
 
 interface Placed {
   readonly from: 'client' | 'server';
@@ -18,6 +27,8 @@ interface Placed {
 
 interface About {
   conversation: Conversation | null;
+  /** Judges datagrams, when there are rules. */
+  gate: DatagramGate | null;
   /** By the fault's name. */
   readonly placed: Map<string, Placed[]>;
 }
@@ -41,7 +52,7 @@ export function openUdpTap(
   }
 
   function aboutOf(flow: UdpFlow): About {
-    flow.owner ??= { conversation: null, placed: new Map() } satisfies About;
+    flow.owner ??= { conversation: null, gate: null, placed: new Map() } satisfies About;
     return flow.owner as About;
   }
 
@@ -106,6 +117,78 @@ export function openUdpTap(
     );
   }
 
+  const rules = new Map<string, Rule>();
+  const standing = plan.holds.map((text) => holdRule(text, words)).filter(isRule);
+
+  /** Kept while their fault stays as it is: an `nth` goes on counting. */
+  function ruleOf(fault: PlannedFault): Rule | null {
+    const key = JSON.stringify(fault);
+    const rule = rules.get(key) ?? faultRule(fault, words);
+    if (!isRule(rule)) {
+      return null;
+    }
+    rules.set(key, rule);
+    return rule;
+  }
+
+  function gateOf(flow: UdpFlow): DatagramGate | null {
+    const client = flow.client.kind === 'unix' ? '' : flow.client.host;
+    const broken = planned
+      .filter((fault) => fault.when !== undefined)
+      .filter((fault) =>
+        appliesTo(
+          fault,
+          { client, connection: flow.number, at: reactor.now() - since },
+          createRandom(host.seed, 'roll', fault.name, flow.number, 'message'),
+        ),
+      )
+      .map(ruleOf)
+      .filter((rule) => rule !== null);
+    if (standing.length + broken.length === 0) {
+      return null;
+    }
+    const fixed = hearing.decoders.find(({ name }) => name === plan.decode);
+    return createDatagramGate({
+      start: {
+        transport: 'udp',
+        clientPort: flow.client.kind === 'unix' ? 0 : flow.client.port,
+        serverPort: plan.target.port,
+        midStream: false,
+      },
+      candidates: hearing.decoders,
+      ...(fixed === undefined ? {} : { fixed }),
+      rules: [...standing, ...broken],
+      reveal: host.wants.reveal,
+      now: () => host.now(),
+      held(heard, bytes) {
+        const id = host.nextHeld();
+        host.tell({ type: 'held', ...on(flow), id, heard, bytes });
+        return id;
+      },
+      forgotten: (id) => host.tell({ type: 'released', ...on(flow), id, verdict: 'gone' }),
+      handOver(fault, from) {
+        const about = aboutOf(flow);
+        const kind = faultNamed(fault.fault);
+        const name = `when ${fault.name} ${from}`;
+        if (kind?.datagram === undefined || about.placed.has(name)) {
+          return;
+        }
+        const way = from === 'client' ? 'up' : 'down';
+        const stage = kind.datagram(fault.attributes, {
+          from,
+          connection: flow.number,
+          random: createRandom(host.seed, fault.name, flow.number, way),
+          shared: sharedOf(fault.name),
+        });
+        about.placed.set(name, [{ from, stage }]);
+        opening.tap?.addStage(flow, from, stage);
+      },
+      stir: (from) => opening.tap?.stir(flow, from),
+    });
+  }
+
+  /** Gates of flows speak to the tap that is being made here. */
+  const opening: { tap: UdpTap | null } = { tap: null };
   const tap = createUdpTap(
     reactor,
     { listen: places.listen, target: places.target },
@@ -116,6 +199,13 @@ export function openUdpTap(
           about.placed.set(fault.name, stagesOf(fault, flow));
         }
         const all = [...about.placed.values()].flat();
+        about.gate = gateOf(flow);
+        if (about.gate !== null) {
+          all.unshift(
+            { from: 'client', stage: about.gate.client },
+            { from: 'server', stage: about.gate.server },
+          );
+        }
         return {
           up: all.filter(({ from }) => from === 'client').map(({ stage }) => stage),
           down: all.filter(({ from }) => from === 'server').map(({ stage }) => stage),
@@ -138,6 +228,7 @@ export function openUdpTap(
         }
       },
       ended(flow, how) {
+        aboutOf(flow).gate?.close();
         fromClient += flow.fromClient;
         fromServer += flow.fromServer;
         if (host.wants.connections) {
@@ -173,6 +264,7 @@ export function openUdpTap(
   if (typeof tap === 'number') {
     return tap;
   }
+  opening.tap = tap;
   host.tell({
     type: 'standing',
     at: host.now(),
@@ -205,6 +297,9 @@ export function openUdpTap(
       for (const flow of [...tap.flows]) {
         const { placed } = aboutOf(flow);
         for (const [name, stages] of [...placed]) {
+          if (name.startsWith('when ')) {
+            continue;
+          }
           const now = faults.find((fault) => fault.name === name);
           if (now === undefined || JSON.stringify(now) !== before.get(name)) {
             for (const { from, stage } of stages) {
@@ -224,7 +319,8 @@ export function openUdpTap(
         }
       }
     },
-    release: () => false,
+    release: (id, verdict) =>
+      [...tap.flows].some((flow) => aboutOf(flow).gate?.release(id, verdict) === true),
     close() {
       if (!closed) {
         closed = true;

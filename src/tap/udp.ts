@@ -69,6 +69,8 @@ export interface UdpTap {
   /** A stage at the end of a flow's direction, while it runs. */
   addStage(flow: UdpFlow, from: Side, stage: DatagramStage): void;
   removeStage(flow: UdpFlow, from: Side, stage: DatagramStage): void;
+  /** A stage of that direction wants its timer called soon. */
+  stir(flow: UdpFlow, from: Side): void;
   close(): void;
 }
 
@@ -378,6 +380,9 @@ export function createUdpTap(reactor: Reactor, options: UdpOptions, hooks: UdpHo
       } else {
         there.insert(stage);
       }
+    },
+    stir(flow, from) {
+      reactor.soon(() => chainOf(flow as Flow, from)?.timer());
     },
     removeStage(flow, from, stage) {
       chainOf(flow as Flow, from)?.remove(stage);

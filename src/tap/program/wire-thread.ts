@@ -352,7 +352,7 @@ function carry(order: WireOrder, ports: Ports, tellStage: (message: FromWire) =>
     }
     carryFrames(wire, ports);
     // Frames first: what they bring about may have changed what we wait for, and then the indexes mean something else.
-    if (ready.ready(3)) {
+    if (ready.ready(fixed.length)) {
       hear();
     }
     let index = fixed.length + 1;

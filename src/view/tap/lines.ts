@@ -16,9 +16,9 @@ export interface LineOptions {
   /** Cells of the terminal; null: no line is cut. */
   width: number | null;
   /** 1: every field. 2: the bytes as well, and what happens to connections. */
-  readonly verbose: 0 | 1 | 2;
+  verbose: 0 | 1 | 2;
   layer: Layer;
-  readonly hex: boolean;
+  hex: boolean;
   /** Several taps: each line says which. */
   several: boolean;
 }
