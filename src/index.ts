@@ -13,6 +13,8 @@ export { joinPairs } from './session/connection.ts';
 export type * from './session/events.ts';
 export type { Ended, EndedEnd } from './session/from-wire.ts';
 export type * from './session/socket.ts';
+export { type FaultWish, type Tap, type TapFault, type TapOptions, tap } from './tap/library.ts';
+export type { Observation } from './tap/observation.ts';
 export { type CaptureOptions, type CaptureSummary, readCapture } from './watch/read-capture.ts';
 export {
   become,

@@ -46,7 +46,12 @@ export function createShower(options: ShowOptions): Shower {
         case 'bytes':
           return lines.bytes(seen, seen.from, seen.bytes);
         case 'trouble':
-          return lines.event(seen, seen.from, `cannot read on: ${seen.why}`, 'broken');
+          return lines.event(
+            seen,
+            seen.from,
+            seen.of === 'decoder' ? `cannot read on: ${seen.why}` : seen.why,
+            'broken',
+          );
         case 'key':
           return '';
         case 'opened':

@@ -178,7 +178,13 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
       },
       undialled: (errno, took) => failed(connection, null, errno, took, wanted),
       failed: (message, hint) =>
-        host.tell({ type: 'trouble', ...on(connection), from: 'client', why: `${message} ${hint}` }),
+        host.tell({
+          type: 'trouble',
+          of: 'tls',
+          ...on(connection),
+          from: 'client',
+          why: `${message} ${hint}`,
+        }),
       stands() {
         crew.rules.begin(connection);
         faulty.begin(connection);

@@ -104,7 +104,7 @@ export function createEngine(reactor: Reactor, options: EngineOptions): Engine {
         });
       },
       trouble(from, why, connection) {
-        tell({ type: 'trouble', at: now(), tap, connection, from, why });
+        tell({ type: 'trouble', of: 'decoder', at: now(), tap, connection, from, why });
       },
       bytes(from, bytes, start, end, connection) {
         tell({ type: 'bytes', at: now(), tap, connection, from, bytes: bytes.subarray(start, end) });

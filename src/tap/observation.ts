@@ -47,9 +47,10 @@ export interface Said extends OnConnection {
   readonly heard: Heard;
 }
 
-/** A decoder gave up on a side. */
+/** A decoder gave up on a side, TLS did not come about, a datagram could not be sent on. */
 export interface Trouble extends OnConnection {
   readonly type: 'trouble';
+  readonly of: 'decoder' | 'tls' | 'udp';
   readonly from: Side;
   readonly why: string;
 }

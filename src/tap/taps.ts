@@ -106,7 +106,14 @@ export async function startTaps(options: TapsOptions): Promise<Taps> {
         throw error;
       }
     }
-    const answer = await backendOf(plan).order({ order: 'open', plan, listen: listen[0]!, target, kit });
+    const backend = backendOf(plan);
+    const answer = await backend.order({
+      order: 'open',
+      plan: backend === thread ? plan : withoutUrgent(plan),
+      listen: listen[0]!,
+      target,
+      kit,
+    });
     return typeof answer === 'number' ? cannotListen(plan.listen, answer) : (answer as Address);
   }
 
@@ -253,6 +260,12 @@ export async function startTaps(options: TapsOptions): Promise<Taps> {
       return last;
     },
   };
+}
+
+/** Node cannot keep urgent data in line, and takes no order to. */
+function withoutUrgent(plan: TapPlan): TapPlan {
+  const { oobinline: _, ...wishes } = plan.wishes;
+  return { ...plan, wishes };
 }
 
 function decrypts({ tls }: TapPlan): boolean {

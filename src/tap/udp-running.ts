@@ -254,7 +254,13 @@ export function openUdpTap(
         });
       },
       lost(flow, from, errno) {
-        host.tell({ type: 'trouble', ...on(flow), from, why: `a datagram was lost (errno ${-errno})` });
+        host.tell({
+          type: 'trouble',
+          of: 'udp',
+          ...on(flow),
+          from,
+          why: `a datagram was lost (errno ${-errno})`,
+        });
       },
       said(flow, from, what) {
         host.tell({ type: 'fault', ...on(flow), what, from });

@@ -189,7 +189,8 @@ describe.skipIf(needs('linux', 'dig', 'dnsmasq').missing)('dig', () => {
       ],
       () => answers(port),
     );
-    through = await tap(['udp://127.0.0.1:0', `udp://127.0.0.1:${port}`]);
+    // A TCP tap will want the same port beside it.
+    through = await tap([`udp://127.0.0.1:${await freePort()}`, `udp://127.0.0.1:${port}`]);
   });
 
   it.each([

@@ -26,9 +26,6 @@ const MAX_LOSS_NOTES = 1000;
 /** Each tap is an interface of its own in the file; those beyond share the last one. */
 const MAX_INTERFACES = 256;
 
-/** How the section's comment begins when passwords in comments are stars: `replay` says so. */
-export const MASKED = 'secrets are masked';
-
 export interface TapRecorderOptions {
   readonly version: string;
   readonly write: (bytes: Uint8Array) => void;
@@ -76,7 +73,7 @@ export function createTapRecorder(options: TapRecorderOptions): TapRecorder {
     application: `sockscope ${options.version}`,
     os: `${systemName()} ${release()}`,
     hardware: hostname(),
-    comment: `recorded by sockscope tap; ${options.reveal ? 'secrets are as they were' : MASKED}`,
+    comment: `recorded by sockscope tap; ${options.reveal ? 'secrets are as they were' : 'secrets in comments are masked'}`,
   });
 
   function date(at: number): void {

@@ -1,14 +1,11 @@
 /** A capture file (ours, tcpdump's, Wireshark's) as conversations that can be played again. */
-import { closeSync } from 'node:fs';
 import { SockscopeError } from '../../errors.ts';
 import { decoders } from '../../wire/app/decoders.ts';
 import type { Flow } from '../../wire/flows.ts';
 import { createLane } from '../../wire/lane.ts';
-import { createReader } from '../../wire/pcapng.ts';
-import { MASKED } from '../record/recorder.ts';
+import { createReader, type Reader } from '../../wire/pcapng.ts';
 import { type Exchange, exchangesOf } from './exchanges.ts';
 import { createLog, type Log, type LogWriter } from './log.ts';
-import { openRecording, readPieces } from './recording-file.ts';
 
 /** All conversations are kept in memory: beyond this the person has to choose. */
 export const MAX_RECORDED = 256 * 1024 * 1024;
@@ -40,6 +37,10 @@ export interface Recording {
 }
 
 export interface RecordingOptions {
+  /** What the file is called in sentences. */
+  readonly name: string;
+  /** Pushes the whole file through the reader. */
+  readonly feed: (reader: Reader) => void;
   /** Only these streams; empty: all. */
   readonly streams: readonly number[];
   readonly reveal: boolean;
@@ -57,7 +58,7 @@ const SEALED: Readonly<Record<string, string>> = {
   ssh: 'it is encrypted (SSH), and each handshake is new',
 };
 
-export function readRecording(path: string, { streams, reveal }: RecordingOptions): Recording {
+export function readRecording({ name, feed, streams, reveal }: RecordingOptions): Recording {
   const wanted = new Set(streams);
   const found: Reading[] = [];
   const byFlow = new WeakMap<Flow, Reading>();
@@ -65,7 +66,6 @@ export function readRecording(path: string, { streams, reveal }: RecordingOption
   let packets = 0;
   let tcpPackets = 0;
   let kept = 0;
-  let masked = false;
   let trouble: string | null = null;
   let base = { seconds: 0, nanoseconds: 0 };
 
@@ -122,9 +122,6 @@ export function readRecording(path: string, { streams, reveal }: RecordingOption
   );
 
   const reader = createReader({
-    section({ comment }) {
-      masked ||= comment?.includes(MASKED) === true;
-    },
     interface(index, about) {
       links[index] = about.linkType;
     },
@@ -140,20 +137,16 @@ export function readRecording(path: string, { streams, reveal }: RecordingOption
     },
   });
 
-  const fd = openRecording(path);
-  try {
-    readPieces(fd, reader);
-    lane.finish();
-  } finally {
-    closeSync(fd);
-  }
-  refuseEmpty(path, { packets, tcpPackets, trouble, links: links.length });
-  return sorted(found, { masked, trouble, wanted });
+  feed(reader);
+  lane.finish();
+  refuseEmpty(name, { packets, tcpPackets, trouble, links: links.length });
+  return sorted(found, trouble, wanted);
 }
 
 function sorted(
   found: readonly Reading[],
-  { masked, trouble, wanted }: { masked: boolean; trouble: string | null; wanted: ReadonlySet<number> },
+  trouble: string | null,
+  wanted: ReadonlySet<number>,
 ): Recording {
   const conversations: Conversation[] = [];
   const unfit: { stream: number; why: string }[] = [];
@@ -200,7 +193,7 @@ function sorted(
   return {
     conversations,
     unfit,
-    masked: masked || conversations.some(({ log }) => log.masked),
+    masked: conversations.some(({ log }) => log.masked),
     trouble,
   };
 }
@@ -223,10 +216,9 @@ function unfitness(flow: Flow, log: Log, decoder: string | null): string | null 
 }
 
 function refuseEmpty(
-  path: string,
+  name: string,
   seen: { packets: number; tcpPackets: number; trouble: string | null; links: number },
 ): void {
-  const name = path === '-' ? 'standard input' : path;
   if (seen.trouble !== null && seen.packets === 0 && seen.links === 0) {
     throw new SockscopeError(
       'REPLAY_FORMAT',

@@ -44,11 +44,11 @@ export function editable({ decoder, kind }: Pick<Heard, 'decoder' | 'kind'>, byt
   if (strange(bytes) > bytes.length * MOST_STRANGE) {
     return form(hexEditLines(bytes), HEX, (lines) => simply(readHexEdit(lines)));
   }
-  const http = decoder === 'http' ? httpShown(text) : null;
+  const http = decoder === 'http1' && kind !== 'notice' ? httpShown(text) : null;
   const shown = http === null ? bytes : bytesFrom(http.text);
   const ending = endingOf(shown);
   return form(escapedLines(shown), ESCAPES, (lines) => {
-    const read = readEscaped(lines, ending, shown.at(-1) === 10);
+    const read = readEscaped(lines, ending, http?.newline ?? shown.at(-1) === 10);
     if (typeof read !== 'string' || http === null) {
       return simply(read);
     }

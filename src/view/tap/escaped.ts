@@ -110,7 +110,7 @@ const ESCAPES: Readonly<Record<string, string>> = { r: '\r', n: '\n', t: '\t', '
 /** A lone backslash at the end means nothing by itself. */
 export function unescaped(text: string): string | Unreadable {
   let wrong = '';
-  const read = text.replace(/\\(x[0-9a-fA-F]{2}|[^]|$)/g, (whole, what: string) => {
+  const read = text.replace(/\\(x[0-9a-fA-F]{2}|.|$)/gs, (whole, what: string) => {
     if (what.length === 3) {
       return String.fromCharCode(Number.parseInt(what.slice(1), 16));
     }

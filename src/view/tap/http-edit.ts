@@ -40,13 +40,21 @@ function unchunked(body: string): string | null {
   }
 }
 
+export interface HttpShown {
+  readonly text: string;
+  readonly chunked: boolean;
+  /** The body ends with a newline: without one there is no line to be completed. */
+  readonly newline: boolean;
+}
+
 /** What an editor shows. */
-export function httpShown(text: string): { readonly text: string; readonly chunked: boolean } {
+export function httpShown(text: string): HttpShown {
   const parts = partsOf(text);
   const body = parts === null || !CHUNKED.test(parts.head) ? null : unchunked(parts.body);
+  const newline = (body ?? parts?.body ?? '').endsWith('\n');
   return parts === null || body === null
-    ? { text, chunked: false }
-    : { text: parts.head + body, chunked: true };
+    ? { text, chunked: false, newline }
+    : { text: parts.head + body, chunked: true, newline };
 }
 
 /** `before` and `after` as the editor showed them. */

@@ -51,7 +51,7 @@ export function typedWord(word: string): string {
 /** The words of a line: bare, in double quotes with escapes, in single quotes as they are. */
 export function readWords(line: string): string[] | Unreadable {
   const words: string[] = [];
-  const pattern = /\s*(?:"((?:[^"\\]|\\[^])*)"|'([^']*)'|([^\s"']\S*))(?=\s|$)/gy;
+  const pattern = /\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s"']\S*))(?=\s|$)/gsy;
   let end = 0;
   for (let found = pattern.exec(line); found !== null; found = pattern.exec(line)) {
     end = pattern.lastIndex;
@@ -76,7 +76,9 @@ export function respText(text: string): string {
 
 /** Where announced lengths no longer fit, each is taken to be about the one line below it. */
 export function withLengths(resp: string): string {
-  return fits(resp) ? resp : resp.replace(/\$\d{1,10}\r\n([^\r\n]*)\r\n/g, (_, line: string) => respText(line));
+  return fits(resp)
+    ? resp
+    : resp.replace(/\$\d{1,10}\r\n([^\r\n]*)\r\n/g, (_, line: string) => respText(line));
 }
 
 /** Every announced length leads to a line end. */
