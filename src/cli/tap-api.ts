@@ -1,7 +1,7 @@
 /** `--api`: Toxiproxy's control API for the taps of this run. */
 import { SockscopeError } from '../errors.ts';
 import { API_PORT } from '../tap/config.ts';
-import { orderTap } from '../tap/config-defaults.ts';
+import { orderTap, USUAL_WISHES } from '../tap/config-defaults.ts';
 import { type ControlApi, startControlApi } from '../tap/control-api.ts';
 import { isPlaceError, readPlace } from '../tap/place.ts';
 import type { Place, TapPlan } from '../tap/plan.ts';
@@ -89,6 +89,6 @@ function newPlan(name: string, listen: string, upstream: string, enabled: boolea
     return new SockscopeError('API_ADDRESS', `${ordered.error}.`, ordered.hint, 2);
   }
   const { searches: _, ...plan } = ordered.plan;
-  // Its clients expect to be accepted and then closed while the upstream is down.
-  return { ...plan, name, enabled, wishes: { nodelay: 1, oobinline: 1 } };
+  // Its clients expect to be accepted while the upstream is down, and to lose the connection then.
+  return { ...plan, name, enabled, mirrorsRefusal: false, wishes: USUAL_WISHES };
 }

@@ -10,6 +10,7 @@ const MAX_SILENT = 10_000;
 
 const TOLD = {
   reset: ['connections', 'the client is reset'],
+  closed: ['connections', 'the client is closed'],
   refused: ['connections', 'the client is refused'],
   silence: ['datagrams', 'UDP has no way to tell the client'],
 } as const;

@@ -266,13 +266,14 @@ export function createArrivals(options: ArrivalOptions): Arrivals {
   ): void {
     const target = wanted === '' ? `${plan.target.host}:${plan.target.port}` : wanted;
     const answer = greeted?.answer(errno, null) ?? null;
-    const told = answer !== null && answer.length > 0 ? 'refused' : 'reset';
+    // Who wants clients to be accepted all the same (Toxiproxy's do) wants them to see an ordinary end.
+    const told = answer !== null && answer.length > 0 ? 'refused' : plan.mirrorsRefusal ? 'reset' : 'closed';
     host.tell({ type: 'dial-failed', ...on(connection), target, errno, took, told });
     if (told === 'refused') {
       connection.client?.write(answer!, 0, answer!.length);
       end(connection, 'dial', 'close both');
     } else {
-      end(connection, 'dial', 'dial failed');
+      end(connection, 'dial', told === 'reset' ? 'dial failed' : 'close both');
     }
     if (wanted === '') {
       options.dialled(errno);

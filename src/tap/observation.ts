@@ -32,7 +32,7 @@ export interface DialFailed extends OnConnection {
   readonly target: string;
   readonly errno: number;
   readonly took: number;
-  readonly told: 'refused' | 'reset' | 'silence';
+  readonly told: 'refused' | 'reset' | 'closed' | 'silence';
 }
 
 /** Bytes as they were forwarded (after rewriting and faults); only when somebody asked for bytes. */

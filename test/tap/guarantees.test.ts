@@ -2,11 +2,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { client, type Target, target, text } from '../fixtures/engine.ts';
 import { needs } from '../needs.ts';
-import { cleanUp, cli, later, plainEnv, rssBytes, run, type Tap, tap, until } from './program.ts';
+import { cleanUp, later, plainEnv, rssBytes, run, type Tap, tap, until } from './program.ts';
 
 const linux = needs('linux');
 const lab = needs('linux', 'namespace', 'ip', 'nsenter');
@@ -110,7 +109,7 @@ describe.skipIf(linux.missing)('3. a target that takes no connections', () => {
     await behind(({ socket }) => socket.end('back'), gone.port);
     await until('listening', () => last(through) === 'listening');
     const one = enter(through.port);
-    await until('its words', () => one.closed);
+    await until('its words', () => one.ended);
     expect(text(one)).toBe('back');
   });
 
@@ -133,7 +132,7 @@ describe.skipIf(linux.missing)('3. a target that takes no connections', () => {
       await once(listener, 'listening');
       await until('listening', () => last(through) === 'listening');
       const one = enter(through.port);
-      await until('its words', () => one.closed);
+      await until('its words', () => one.ended);
       expect(text(one)).toBe(`round ${round}`);
     }
     far.socket.write('still here');
@@ -325,8 +324,6 @@ describe.skipIf(needs('linux', 'ss').missing)('7. keep-alive', () => {
     for (const one of [asked, plain]) {
       enter(one.port);
       await until('the dial', () => one.of('dialled').length === 1);
-      const { out } = spawnSync('ss', ['-Htanpo', 'state', 'established'], { encoding: 'utf8' }) as unknown as { out: string };
-      void out;
       const table = spawnSync('ss', ['-Htanpo', 'state', 'established'], { encoding: 'utf8' }).stdout;
       const own = table.split('\n').filter((line) => line.includes(`pid=${one.pid},`));
       expect(own).toHaveLength(2);
@@ -334,6 +331,3 @@ describe.skipIf(needs('linux', 'ss').missing)('7. keep-alive', () => {
     }
   });
 });
-
-void cli;
-void fileURLToPath;

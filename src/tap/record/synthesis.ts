@@ -238,7 +238,8 @@ export function createSynthesis(sink: FrameSink, options: SynthesisOptions): Syn
       forget(talk);
       return;
     }
-    const first = by ?? 'server';
+    // A server that closes by itself would mean something to whoever plays the recording; a tap that ends means nothing.
+    const first = by ?? (how === 'tap closed' ? 'client' : 'server');
     const refused = talk.phase === 'syn';
     if (
       refused ||

@@ -10,8 +10,6 @@ const TELLING: Readonly<Record<string, readonly string[]>> = {
 /** protocol → numbers and names that a client gives as it likes; all other fields must be the same. */
 const CHOSEN: Readonly<Record<string, readonly string[]>> = {
   postgres: ['statement', 'portal', 'application_name', 'password'],
-  dns: ['id'],
-  mqtt: ['packet.id', 'packetId', 'id'],
 };
 
 /** The same text: the same request, as far as its decoder understands it. */
@@ -43,9 +41,7 @@ export function readdressed(reply: Uint8Array, then: Said, now: Said): Uint8Arra
   const at = memberAt(text, before);
   return at < 0
     ? reply
-    : new Uint8Array(
-        Buffer.from(`${text.slice(0, at)}${after}${text.slice(at + before.length)}`, 'latin1'),
-      );
+    : new Uint8Array(Buffer.from(`${text.slice(0, at)}${after}${text.slice(at + before.length)}`, 'latin1'));
 }
 
 function idOf({ id }: Values): string | null {

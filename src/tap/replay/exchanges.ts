@@ -2,6 +2,9 @@
 import type { Side } from '../../wire/app/decoder.ts';
 import type { Ending, Log, Said } from './log.ts';
 
+/** Nanoseconds: a server that ends the connection so soon after a reply does so because of it; later, because nobody said anything. */
+const CLOSES_WITHIN = 1e9;
+
 export interface Part {
   /** In the server's stream. */
   readonly from: number;
@@ -19,15 +22,17 @@ export interface Exchange {
   readonly at: number;
   readonly replies: Said[];
   readonly parts: Part[];
-  /** What the server did afterwards. */
+  /** What the server did straight afterwards. */
   then: Ending['how'] | null;
 }
 
 /** The greeting comes first, and is there even when it is empty. */
 export function exchangesOf(log: Log): Exchange[] {
   const exchanges = log.decoded ? byMessage(log) : byTurn(log);
-  if (log.ended?.by === 'server') {
-    exchanges.at(-1)!.then = log.ended.how;
+  const last = exchanges.at(-1)!;
+  const { ended } = log;
+  if (ended?.by === 'server' && ended.at - (last.parts.at(-1)?.at ?? last.at) < CLOSES_WITHIN) {
+    last.then = ended.how;
   }
   return exchanges;
 }

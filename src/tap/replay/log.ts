@@ -25,6 +25,7 @@ export interface Chunk {
 }
 
 export interface Ending {
+  readonly at: number;
   readonly by: Side;
   readonly how: 'fin' | 'reset';
 }

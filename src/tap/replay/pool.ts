@@ -18,6 +18,12 @@ interface Entry {
   used: boolean;
 }
 
+/** Exchanges of the same request. All before `start` are used. */
+interface Bucket {
+  readonly entries: Entry[];
+  start: number;
+}
+
 export interface Pool {
   /** `own`: the conversation that this client is taken for; its exchanges go before those of others. */
   find(said: Said, bytes: Uint8Array, own: Conversation): Found | null;
@@ -30,15 +36,16 @@ export interface Pool {
 }
 
 export function createPool(conversations: readonly Conversation[]): Pool {
-  const exact = new Map<string, Entry[]>();
-  const alike = new Map<string, Entry[]>();
+  const exact = new Map<string, Bucket>();
+  const alike = new Map<string, Bucket>();
   const turns: Entry[] = [];
   const all = new Map<Conversation, Entry[]>();
   for (const conversation of conversations) {
     const { log, exchanges } = conversation;
-    for (const exchange of exchanges.slice(1)) {
-      const entry = { conversation, exchange, used: false };
-      append(all, conversation, entry);
+    const entries = exchanges.slice(1).map((exchange) => ({ conversation, exchange, used: false }));
+    all.set(conversation, entries);
+    for (const entry of entries) {
+      const { exchange } = entry;
       if (exchange.said === null) {
         turns.push(entry);
       } else {
@@ -69,7 +76,7 @@ export function createPool(conversations: readonly Conversation[]): Pool {
         const length = exchange.to - exchange.from;
         return length <= bytes.length && same(recorded, exchange.from, bytes, length);
       });
-      const chosen = choose(begun, own);
+      const chosen = choose({ entries: begun, start: 0 }, own);
       if (chosen !== null) {
         return take(chosen, false);
       }
@@ -84,29 +91,41 @@ export function createPool(conversations: readonly Conversation[]): Pool {
       for (const entry of all.get(own) ?? []) {
         entry.used = false;
       }
+      for (const bucket of [...exact.values(), ...alike.values()]) {
+        bucket.start = 0;
+      }
     },
   };
 }
 
-function append<K>(map: Map<K, Entry[]>, key: K, entry: Entry): void {
+function append(map: Map<string, Bucket>, key: string, entry: Entry): void {
   const before = map.get(key);
   if (before === undefined) {
-    map.set(key, [entry]);
+    map.set(key, { entries: [entry], start: 0 });
   } else {
-    before.push(entry);
+    before.entries.push(entry);
   }
 }
 
-function choose(entries: readonly Entry[] | undefined, own: Conversation): Entry | null {
-  if (entries === undefined || entries.length === 0) {
+function choose(bucket: Bucket | undefined, own: Conversation): Entry | null {
+  if (bucket === undefined || bucket.entries.length === 0) {
     return null;
   }
-  return (
-    entries.find(({ used, conversation }) => !used && conversation === own) ??
-    entries.find(({ used }) => !used) ??
-    entries.findLast(({ conversation }) => conversation === own) ??
-    entries.at(-1)!
-  );
+  const { entries } = bucket;
+  while (entries[bucket.start]?.used === true) {
+    bucket.start++;
+  }
+  let free: Entry | null = null;
+  for (let i = bucket.start; i < entries.length; i++) {
+    const entry = entries[i]!;
+    if (!entry.used) {
+      if (entry.conversation === own) {
+        return entry;
+      }
+      free ??= entry;
+    }
+  }
+  return free ?? entries.findLast(({ conversation }) => conversation === own) ?? entries.at(-1)!;
 }
 
 function keyOf({ heard }: Said, bytes: Uint8Array): string {

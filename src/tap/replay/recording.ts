@@ -114,7 +114,8 @@ export function readRecording({ name, feed, streams, reveal }: RecordingOptions)
         const by = how === 'reset' ? flow.resetBy : flow.finBy;
         if (one !== undefined && by >= 0 && (how === 'reset' || how === 'fin' || how === 'end of capture')) {
           const side = by === flow.clientEnd ? 'client' : 'server';
-          one.writer.ended({ by: side, how: how === 'reset' ? 'reset' : 'fin' });
+          const at = flow.ends[by as 0 | 1].last;
+          one.writer.ended({ at, by: side, how: how === 'reset' ? 'reset' : 'fin' });
         }
       },
     },
@@ -143,11 +144,7 @@ export function readRecording({ name, feed, streams, reveal }: RecordingOptions)
   return sorted(found, trouble, wanted);
 }
 
-function sorted(
-  found: readonly Reading[],
-  trouble: string | null,
-  wanted: ReadonlySet<number>,
-): Recording {
+function sorted(found: readonly Reading[], trouble: string | null, wanted: ReadonlySet<number>): Recording {
   const conversations: Conversation[] = [];
   const unfit: { stream: number; why: string }[] = [];
   for (const { writer, flow } of found) {

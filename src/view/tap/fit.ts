@@ -3,7 +3,7 @@ import { cellsOf } from '../wire/message-line.ts';
 
 const PLAIN = /^[ -~]*$/;
 
-export function fit(text: string, room: number): string {
+export function cut(text: string, room: number): string {
   if (PLAIN.test(text) ? text.length <= room : cellsOf(text) <= room) {
     return text;
   }

@@ -4,7 +4,7 @@ import { printable } from '../../wire/printable.ts';
 import type { Painter } from '../colour.ts';
 import { count, several } from '../units.ts';
 import { cellsOf } from '../wire/message-line.ts';
-import { fit } from './fit.ts';
+import { cut } from './fit.ts';
 
 export interface Waiting {
   readonly id: number;
@@ -32,15 +32,15 @@ export function statusLine(status: Status, paint: Painter, width: number): strin
   }
   const pause = paused ? `paused${kept > 0 ? ` … ${count(kept)} more` : ''}` : '';
   if (chosen === null) {
-    return `${paint.yellow(pause)}${paint.dim(fit('   space goes on', room - cellsOf(pause)))}`;
+    return `${paint.yellow(pause)}${paint.dim(cut('   space goes on', room - cellsOf(pause)))}`;
   }
   const { full, brief } = keysFor(status);
   const keys = cellsOf(pause) + cellsOf(full) + 3 + LEAST_HELD > room ? brief : full;
   const before = pause === '' ? '' : `${pause} · `;
-  const left = fit(held, Math.max(8, room - cellsOf(before) - cellsOf(keys) - 3));
+  const left = cut(held, Math.max(8, room - cellsOf(before) - cellsOf(keys) - 3));
   const gap = ' '.repeat(Math.max(1, room - cellsOf(before) - cellsOf(left) - cellsOf(keys)));
   const spread = Math.min(gap.length, 3);
-  return `${paint.yellow(before + left)}${' '.repeat(spread)}${paint.dim(fit(keys, room - cellsOf(before + left) - spread))}`;
+  return `${paint.yellow(before + left)}${' '.repeat(spread)}${paint.dim(cut(keys, room - cellsOf(before + left) - spread))}`;
 }
 
 const LEAST_HELD = 24;
