@@ -39,7 +39,11 @@ export function edit(editor: string, message: ToEdit): Editing {
   process.on('exit', remove);
   const file = join(folder, 'message.txt');
   const text = message.draft ?? fileText(message);
-  writeFileSync(file, text, { encoding: message.draft === null ? 'utf8' : 'latin1', mode: 0o600, flag: 'wx' });
+  writeFileSync(file, text, {
+    encoding: message.draft === null ? 'utf8' : 'latin1',
+    mode: 0o600,
+    flag: 'wx',
+  });
   // A umask may have taken more away than it should.
   chmodSync(file, 0o600);
   const running = runOnTerminal(editor, file);
@@ -76,7 +80,5 @@ export function judge(found: Edited | Unreadable | null, draft: string): EditEnd
   if (found === null) {
     return { end: 'empty' };
   }
-  return 'why' in found
-    ? { end: 'unreadable', why: found.why, draft }
-    : { end: 'edited', edited: found };
+  return 'why' in found ? { end: 'unreadable', why: found.why, draft } : { end: 'edited', edited: found };
 }

@@ -30,7 +30,10 @@ export function readOrder(line: string): ReadOrder {
     return { release, verdict: { verdict } };
   }
   if (verdict !== 'edit') {
-    return { message: `There is no verdict ${JSON.stringify(verdict ?? null).slice(0, SHOWN)}.`, hint: EXAMPLE };
+    return {
+      message: `There is no verdict ${JSON.stringify(verdict ?? null).slice(0, SHOWN)}.`,
+      hint: EXAMPLE,
+    };
   }
   if (typeof base64 !== 'string' || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) {
     return {
@@ -95,7 +98,10 @@ export function takeOrders(input: NodeJS.ReadStream, { holding, tell }: OrdersUs
     rest = '';
     // Nobody is left who could let it go, and a connection must not hang for ever because of that.
     holding.setHolds(false);
-    tell({ type: 'unheld', why: 'standard input has ended: what was held goes on, and nothing more is held' });
+    tell({
+      type: 'unheld',
+      why: 'standard input has ended: what was held goes on, and nothing more is held',
+    });
   };
   input.setEncoding('utf8');
   input.on('data', heard).once('end', over).once('error', over);

@@ -7,7 +7,7 @@ import { defaultPlan } from '../tap/config-defaults.ts';
 import type { Observation } from '../tap/observation.ts';
 import { exitCode, forwardSignals } from '../tap/program/forward-signals.ts';
 import { type Handlers, launch, type Program, type Request, type Verdict } from '../tap/program/launch.ts';
-import type { Led, Taps } from '../tap/taps.ts';
+import type { Enter, Led, Taps } from '../tap/taps.ts';
 import { addressText } from '../tap/to-events.ts';
 import type { Common } from './tap-flags.ts';
 
@@ -123,6 +123,15 @@ export function leadProgram(taps: Taps, like: Common, trouble: (text: string) =>
     }
   }
 
+  /** Clients outside that are on their way to a listener of the program. */
+  const entering = new Map<number, (fd: number) => void>();
+  let entries = 0;
+
+  const enter: Enter = (host, port, done) => {
+    entering.set(++entries, done);
+    program?.enter(entries, host, port);
+  };
+
   return {
     whoAt: (client) => (client.kind === 'unix' ? '' : (asked.get(`${client.host}:${client.port}`) ?? '')),
     seen(observation) {
@@ -139,11 +148,8 @@ export function leadProgram(taps: Taps, like: Common, trouble: (text: string) =>
     },
     async run([command = '', ...args]) {
       const nowhere = { kind: 'tcp', host: '', port: 0, path: '' } as const;
-      const led = await taps.lead({
-        ...defaultPlan(command, nowhere, nowhere),
-        ...like,
-        mirrorsRefusal: false,
-      });
+      const plan = { ...defaultPlan(command, nowhere, nowhere), ...like, mirrorsRefusal: false };
+      const led = await taps.lead(plan, enter);
       try {
         return await new Promise<ProgramRun>((resolve, reject) => {
           let stopForwarding: (() => void) | null = null;
@@ -162,8 +168,11 @@ export function leadProgram(taps: Taps, like: Common, trouble: (text: string) =>
               }
             },
             flowEnded,
-            listening() {},
-            entered() {},
+            listening: (at) => led.publish(at),
+            entered(id, fd) {
+              entering.get(id)?.(fd);
+              entering.delete(id);
+            },
             exited(code, signal) {
               stopForwarding?.();
               resolve({ code: exitCode(code, signal) });

@@ -112,7 +112,9 @@ export function createShower(options: ShowOptions): Shower {
           // That it listens is told where it begins; afterwards only what changes.
           const before = states.get(seen.tap) ?? 'listening';
           states.set(seen.tap, seen.state);
-          return before === seen.state ? '' : standing(lines, seen, options);
+          return before === seen.state && !seen.why.startsWith('the program ')
+            ? ''
+            : standing(lines, seen, options);
         }
         case 'lost':
           return lines.about(
@@ -128,9 +130,17 @@ export function createShower(options: ShowOptions): Shower {
 
 function standing(
   lines: TapLines,
-  { at, tap, state, why }: Extract<Observation, { type: 'standing' }>,
+  { at, tap, state, why, listens }: Extract<Observation, { type: 'standing' }>,
   { errnoText }: ShowOptions,
 ): string {
+  if (why.startsWith('the program ')) {
+    return lines.about(
+      at,
+      tap,
+      state === 'listening' ? `${why}; so does the tap, on ${addressText(listens)}` : why,
+      state === 'closed',
+    );
+  }
   const because = /^-?\d+$/.test(why) ? errnoText(Number(why)) : why;
   switch (state) {
     case 'refusing':

@@ -31,6 +31,8 @@ export interface BackendOptions {
   readonly wants: Wants;
   /** A recording wants every byte: the engine waits for it rather than lose one. */
   readonly patient: boolean;
+  /** Connects to a listener of the led program from inside: a descriptor, or -errno. */
+  readonly enter: (tap: string, host: string, port: number, done: (fd: number) => void) => void;
   readonly seed: number;
   /** CLOCK_MONOTONIC in nanoseconds when the session began: the 0 of every `at`. */
   readonly zero: number;
@@ -39,7 +41,7 @@ export interface BackendOptions {
 /** `entry`: the built file that calls `runThread`. */
 export function startThread(
   entry: string,
-  { tell, wants, patient, seed, zero }: BackendOptions,
+  { tell, wants, patient, seed, zero, enter }: BackendOptions,
 ): Promise<Backend> {
   const ring = new SharedArrayBuffer(RING_BYTES);
   const consumer = createConsumer(ring);
@@ -111,6 +113,11 @@ export function startThread(
           waiting.get(message.id)?.(message.answer);
           waiting.delete(message.id);
           break;
+        case 'enter': {
+          const { question, tap, host, port } = message;
+          enter(tap, host, port, (fd) => void backend.order({ order: 'entered', question, fd }));
+          break;
+        }
         case 'resolve': {
           const { question, host, port } = message;
           void addressesOf(host, port).then((addresses) =>
@@ -134,12 +141,13 @@ async function addressesOf(host: string, port: number): Promise<Resolved> {
 }
 
 /** In this thread: where there is no epoll, and for TLS, which Node's own loop does. */
-export function startHere({ tell, wants, seed, zero }: BackendOptions): Backend {
+export function startHere({ tell, wants, seed, zero, enter }: BackendOptions): Backend {
   const reactor = createNodeReactor({ clock: clockFrom(zero) });
   const table = openTable();
   const engine = createEngine(reactor, {
     wants,
     seed,
+    enter,
     resolve: (host, port, done) => void addressesOf(host, port).then(done),
     listens: (target) => table.listens(target),
     // What is told here is kept by others, and bytes are only borrowed.

@@ -29,6 +29,7 @@ export interface EngineOptions {
   readonly wants: Wants;
   readonly listens: (target: Address) => boolean | null;
   readonly seed: number;
+  readonly enter: TapHost['enter'];
   /** Looks up a name that a client asked for. */
   readonly resolve: (host: string, port: number, done: (addresses: Resolved) => void) => void;
 }
@@ -51,6 +52,7 @@ export interface Engine {
   dial(tap: string, id: number, target: Address, done: (result: number) => void): void;
   adopt(tap: string, id: number, fd: number): void;
   abandon(tap: string, id: number): void;
+  publish(tap: string, at: readonly { readonly host: string; readonly port: number }[]): void;
   close(tap: string): boolean;
   faults(tap: string, planned: readonly PlannedFault[]): void;
   counts(): Counts[];
@@ -60,7 +62,7 @@ export interface Engine {
 }
 
 export function createEngine(reactor: Reactor, options: EngineOptions): Engine {
-  const { tell, wants, listens, seed, resolve } = options;
+  const { tell, wants, listens, seed, resolve, enter } = options;
   const taps = new Map<string, RunningTap>();
   const led = new Map<string, LedTap>();
   /** Taps that were closed, as they were at their end. */
@@ -76,6 +78,7 @@ export function createEngine(reactor: Reactor, options: EngineOptions): Engine {
     reactor,
     seed,
     resolve,
+    enter,
     nextHeld: () => ++lastHeld,
     now,
     tell(observation) {
@@ -132,6 +135,7 @@ export function createEngine(reactor: Reactor, options: EngineOptions): Engine {
     dial: (tap, id, target, done) => led.get(tap)?.dial(id, target, done),
     adopt: (tap, id, fd) => led.get(tap)?.adopt(id, fd),
     abandon: (tap, id) => led.get(tap)?.abandon(id),
+    publish: (tap, at) => led.get(tap)?.publish(at),
     close(name) {
       const tap = taps.get(name);
       if (tap === undefined) {

@@ -18,6 +18,8 @@ export interface TapHost {
   hearingFor(tap: string): Hearing;
   /** Looks a name up that a client asked for; no address when there is none. */
   resolve(host: string, port: number, done: (addresses: Resolved) => void): void;
+  /** Connects to a listener of the led program from inside: a descriptor, or -errno. */
+  enter(tap: string, inside: string, port: number, done: (fd: number) => void): void;
   /** Does a socket of this machine listen there? Null: not known. */
   listens(target: Address): boolean | null;
 }

@@ -2,10 +2,11 @@
  * The tap of a program that is led through us: it has no listener. The real destination is dialled first; when it answers,
  * the program's end of the connection comes as a descriptor. So refused stays refused, for each connection by itself.
  */
-import type { Address, Stream, StreamEvents } from '../reactor/reactor.ts';
+import type { Address, Listener, Stream, StreamEvents } from '../reactor/reactor.ts';
 import {
   attachClient,
   attachServer,
+  type Connection,
   clientEvents,
   createConnection,
   happen,
@@ -18,6 +19,8 @@ import type { TapHost } from './host.ts';
 import type { TapPlan } from './plan.ts';
 import type { RunningTap } from './tap.ts';
 
+const LOOPBACK = '127.0.0.1';
+
 export interface LedTap extends RunningTap {
   /** Dials for the program; `done` hears 0 or -errno. */
   dial(id: number, target: Address, done: (result: number) => void): void;
@@ -25,6 +28,13 @@ export interface LedTap extends RunningTap {
   adopt(id: number, fd: number): void;
   /** The program gave up before its end was handed over. */
   abandon(id: number): void;
+  /** What the program listens on now: clients outside reach it there, on loopback. */
+  publish(at: readonly { readonly host: string; readonly port: number }[]): void;
+}
+
+/** A listener outside that stands for one of the program's. */
+interface Published {
+  readonly listener: Listener;
 }
 
 interface Reached {
@@ -52,6 +62,92 @@ export function openLedTap(host: TapHost, plan: TapPlan): LedTap {
     },
     writable: (stream) => serverEvents.writable(stream),
   };
+
+  const published = new Map<string, Published>();
+
+  function open(key: string, inside: string, port: number): void {
+    const here: Address = { kind: 'tcp', host: LOOPBACK, port };
+    const listener = reactor.listen(
+      here,
+      { streamWishes: plan.wishes },
+      {
+        accepted(stream) {
+          enter(stream, inside, port);
+          return clientEvents;
+        },
+        paused() {},
+        resumed() {},
+      },
+    );
+    if (typeof listener === 'number') {
+      stand(
+        here,
+        'closed',
+        `the program listens on port ${port}, and outside it is taken: only the program itself reaches it`,
+      );
+      return;
+    }
+    published.set(key, { listener });
+    stand(here, 'listening', `the program listens on port ${port}`);
+  }
+
+  function stand(listens: Address, state: 'listening' | 'closed', why: string): void {
+    host.tell({ type: 'standing', at: host.now(), tap: plan.name, listens, state, why });
+  }
+
+  /** Somebody outside wants to talk to the program. */
+  function enter(client: Stream, inside: string, port: number): void {
+    const connection = begin(client, port);
+    if (host.wants.connections) {
+      host.tell({ type: 'opened', ...on(connection.number), client: client.remote, entered: client.local });
+    }
+    const began = reactor.now();
+    happen(connection, 'accepted');
+    host.enter(plan.name, inside, port, (fd) => {
+      const server = fd < 0 ? fd : reactor.adopt(fd, serverEvents);
+      if (typeof server === 'number' || !crew.connections.has(connection)) {
+        if (typeof server !== 'number') {
+          server.reset();
+        }
+        connection.how = 'dial';
+        happen(connection, 'dial failed');
+        return;
+      }
+      attachServer(connection, server);
+      if (host.wants.connections) {
+        const took = reactor.now() - began;
+        host.tell({
+          type: 'dialled',
+          ...on(connection.number),
+          source: server.local,
+          target: server.remote,
+          took,
+        });
+      }
+      goOn(connection);
+    });
+  }
+
+  function begin(client: Stream, port: number): Connection {
+    opened++;
+    const ears = listenTo(crew.hearing, opened, plan.decode, { client: 0, server: port });
+    const connection = createConnection(opened, reactor, ears, crew.notify);
+    crew.connections.add(connection);
+    attachClient(connection, client);
+    return connection;
+  }
+
+  function on(connection: number): { at: number; tap: string; connection: number } {
+    return { at: host.now(), tap: plan.name, connection };
+  }
+
+  function goOn(connection: Connection): void {
+    crew.rules.begin(connection);
+    crew.faulty.begin(connection);
+    happen(connection, 'dialled');
+    happen(connection, 'client readable');
+    happen(connection, 'server readable');
+  }
 
   return {
     plan,
@@ -109,30 +205,15 @@ export function openLedTap(host: TapHost, plan: TapPlan): LedTap {
         one?.server?.reset();
         return;
       }
-      opened++;
-      const port = one.target.kind === 'unix' ? 0 : one.target.port;
-      const ears = listenTo(crew.hearing, opened, plan.decode, { client: 0, server: port });
-      const connection = createConnection(opened, reactor, ears, crew.notify);
-      const on = { at: host.now(), tap: plan.name, connection: opened };
-      crew.connections.add(connection);
-      attachClient(connection, client);
+      const connection = begin(client, one.target.kind === 'unix' ? 0 : one.target.port);
       attachServer(connection, one.server);
       if (host.wants.connections) {
-        host.tell({ type: 'opened', ...on, client: client.remote, entered: one.target });
-        host.tell({
-          type: 'dialled',
-          ...on,
-          source: one.server.local,
-          target: one.target,
-          took: one.took,
-        });
+        const { target, took } = one;
+        host.tell({ type: 'opened', ...on(connection.number), client: client.remote, entered: target });
+        host.tell({ type: 'dialled', ...on(connection.number), source: one.server.local, target, took });
       }
       happen(connection, 'accepted');
-      crew.rules.begin(connection);
-      crew.faulty.begin(connection);
-      happen(connection, 'dialled');
-      happen(connection, 'client readable');
-      happen(connection, 'server readable');
+      goOn(connection);
     },
     abandon(id) {
       const one = reached.get(id);
@@ -140,7 +221,25 @@ export function openLedTap(host: TapHost, plan: TapPlan): LedTap {
       one?.dialling?.cancel();
       one?.server?.reset();
     },
+    publish(at) {
+      const wanted = new Map(at.map(({ host: inside, port }) => [String(port), { inside, port }]));
+      for (const [key, { listener }] of published) {
+        if (!wanted.has(key)) {
+          listener.close();
+          published.delete(key);
+        }
+      }
+      for (const [key, { inside, port }] of wanted) {
+        if (!published.has(key)) {
+          open(key, inside, port);
+        }
+      }
+    },
     close() {
+      for (const { listener } of published.values()) {
+        listener.close();
+      }
+      published.clear();
       for (const one of reached.values()) {
         one.dialling?.cancel();
         one.server?.reset();

@@ -20,6 +20,12 @@ export type Order =
   | { readonly order: 'dial'; readonly tap: string; readonly id: number; readonly target: Address }
   | { readonly order: 'adopt'; readonly tap: string; readonly id: number; readonly fd: number }
   | { readonly order: 'abandon'; readonly tap: string; readonly id: number }
+  | {
+      readonly order: 'publish';
+      readonly tap: string;
+      readonly at: readonly { readonly host: string; readonly port: number }[];
+    }
+  | { readonly order: 'entered'; readonly question: number; readonly fd: number }
   | { readonly order: 'close'; readonly tap: string }
   /** All faults that the tap shall have from now on. */
   | { readonly order: 'faults'; readonly tap: string; readonly faults: readonly PlannedFault[] }
@@ -71,7 +77,11 @@ function obeyNow(engine: Engine, order: Exclude<Order, { order: 'dial' }>): Answ
     case 'release':
       engine.release(order.held, order.verdict);
       return null;
+    case 'publish':
+      engine.publish(order.tap, order.at);
+      return null;
     case 'resolved':
+    case 'entered':
       // The thread that asked takes it before the engine hears of it.
       return null;
     case 'wants':

@@ -32,7 +32,7 @@ export interface Taps extends TapControl {
   createFree(plan: TapPlan): Promise<TapState | SockscopeError>;
   wants(wants: Wants): Promise<void>;
   /** A tap without a listener, for a program that is led through us. */
-  lead(plan: TapPlan): Promise<Led>;
+  lead(plan: TapPlan, enter: Enter): Promise<Led>;
   /** Fresh counts; `list` and `find` answer with them afterwards. */
   report(): Promise<{ readonly taps: readonly TapState[]; readonly commands: readonly Command[] }>;
   /** Connections are closed, everything that was observed is told. The last report. */
@@ -45,7 +45,12 @@ export interface Led {
   /** The program's end of it. */
   adopt(id: number, fd: number): void;
   abandon(id: number): void;
+  /** What the program listens on now. */
+  publish(at: readonly { readonly host: string; readonly port: number }[]): void;
 }
+
+/** Connects to a listener of the program from inside: a descriptor, or -errno. */
+export type Enter = (host: string, port: number, done: (fd: number) => void) => void;
 
 interface Known {
   plan: TapPlan;
@@ -54,12 +59,25 @@ interface Known {
 }
 
 const EADDRINUSE = -98;
+const ECONNREFUSED = -111;
 const PORTS_TRIED = 200;
 
 export async function startTaps(options: TapsOptions): Promise<Taps> {
   const { entry } = options;
+  const enters = new Map<string, Enter>();
+  const backing = {
+    ...options,
+    enter(tap: string, host: string, port: number, done: (fd: number) => void) {
+      const enter = enters.get(tap);
+      if (enter === undefined) {
+        done(ECONNREFUSED);
+      } else {
+        enter(host, port, done);
+      }
+    },
+  };
   const loop: { backend: Backend | null } = { backend: null };
-  const thread = entry === null ? null : await startThread(entry, options);
+  const thread = entry === null ? null : await startThread(entry, backing);
   const known = new Map<string, Known>();
 
   /** TLS is Node's to do, in Node's loop. */
@@ -67,7 +85,7 @@ export async function startTaps(options: TapsOptions): Promise<Taps> {
     if (thread !== null && !decrypts(plan)) {
       return thread;
     }
-    loop.backend ??= startHere(options);
+    loop.backend ??= startHere(backing);
     return loop.backend;
   }
 
@@ -239,7 +257,8 @@ export async function startTaps(options: TapsOptions): Promise<Taps> {
     async wants(wants) {
       await Promise.all(backends().map((backend) => backend.order({ order: 'wants', wants })));
     },
-    async lead(plan) {
+    async lead(plan, enter) {
+      enters.set(plan.name, enter);
       const backend = backendOf(plan);
       const tap = plan.name;
       known.set(tap, { plan, address: { kind: 'unix', path: '' }, counts: null });
@@ -248,6 +267,7 @@ export async function startTaps(options: TapsOptions): Promise<Taps> {
         dial: async (id, target) => (await backend.order({ order: 'dial', tap, id, target })) as number,
         adopt: (id, fd) => void backend.order({ order: 'adopt', tap, id, fd }),
         abandon: (id) => void backend.order({ order: 'abandon', tap, id }),
+        publish: (at) => void backend.order({ order: 'publish', tap, at }),
       };
     },
     report,

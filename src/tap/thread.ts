@@ -30,6 +30,14 @@ export type FromThread =
   | { readonly type: 'answer'; readonly id: number; readonly answer: Answer }
   /** A name to look up: only Node's own loop can. */
   | { readonly type: 'resolve'; readonly question: number; readonly host: string; readonly port: number }
+  /** Somebody outside wants to talk to the led program. */
+  | {
+      readonly type: 'enter';
+      readonly question: number;
+      readonly tap: string;
+      readonly host: string;
+      readonly port: number;
+    }
   /** The ring is no longer empty. */
   | { readonly type: 'told' };
 
@@ -43,6 +51,7 @@ export function runThread(port: MessagePort, { ring, patient, wants, seed, zero 
   const producer = createProducer(ring, { patient, wake: () => say({ type: 'told' }) });
   const table = openTable();
   const asked = new Map<number, (addresses: Resolved) => void>();
+  const entering = new Map<number, (fd: number) => void>();
   let questions = 0;
   const engine = createEngine(reactor, {
     wants,
@@ -51,6 +60,10 @@ export function runThread(port: MessagePort, { ring, patient, wants, seed, zero 
     resolve(host, port, done) {
       asked.set(++questions, done);
       say({ type: 'resolve', question: questions, host, port });
+    },
+    enter(tap, host, port, done) {
+      entering.set(++questions, done);
+      say({ type: 'enter', question: questions, tap, host, port });
     },
     tell(observation) {
       const record = encodeObservation(observation);
@@ -68,6 +81,10 @@ export function runThread(port: MessagePort, { ring, patient, wants, seed, zero 
       if (order.order === 'resolved') {
         asked.get(order.question)?.(order.addresses);
         asked.delete(order.question);
+      }
+      if (order.order === 'entered') {
+        entering.get(order.question)?.(order.fd);
+        entering.delete(order.question);
       }
       obey(engine, order, (answer) => say({ type: 'answer', id, answer }));
       ended ||= order.order === 'end';

@@ -23,7 +23,7 @@ export interface Exchange {
   readonly replies: Said[];
   readonly parts: Part[];
   /** What the server did straight afterwards. */
-  then: Ending['how'] | null;
+  closes: Ending['how'] | null;
 }
 
 /** The greeting comes first, and is there even when it is empty. */
@@ -32,13 +32,13 @@ export function exchangesOf(log: Log): Exchange[] {
   const last = exchanges.at(-1)!;
   const { ended } = log;
   if (ended?.by === 'server' && ended.at - (last.parts.at(-1)?.at ?? last.at) < CLOSES_WITHIN) {
-    last.then = ended.how;
+    last.closes = ended.how;
   }
   return exchanges;
 }
 
 function exchange(said: Said | null, from: number, to: number, at: number): Exchange {
-  return { said, from, to, at, replies: [], parts: [], then: null };
+  return { said, from, to, at, replies: [], parts: [], closes: null };
 }
 
 function byTurn({ chunks, began }: Log): Exchange[] {

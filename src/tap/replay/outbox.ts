@@ -5,7 +5,7 @@ export interface Outbox {
   /** At `due`, or when all before it is sent. */
   bytes(bytes: Uint8Array, due: number): void;
   end(how: 'fin' | 'reset', due: number): void;
-  /** There is room again. */
+  /** There is room again, or all that is to be said for now was pushed: `drained` when nothing is left. */
   pump(): void;
   readonly empty: boolean;
   drop(): void;
@@ -33,7 +33,7 @@ export function createOutbox(
   let timer: Timer | null = null;
   let over = false;
 
-  function pump(): void {
+  function send(): void {
     timer?.cancel();
     timer = null;
     while (!over && items.length > 0) {
@@ -65,7 +65,11 @@ export function createOutbox(
       items.shift();
       offset = 0;
     }
-    if (!over) {
+  }
+
+  function pump(): void {
+    send();
+    if (!over && items.length === 0) {
       heard.drained();
     }
   }
@@ -73,7 +77,7 @@ export function createOutbox(
   function push(bytes: Uint8Array | null, how: 'fin' | 'reset', due: number): void {
     items.push({ bytes, how, due });
     if (timer === null && items.length === 1) {
-      pump();
+      send();
     }
   }
 

@@ -47,6 +47,8 @@ export function createVisit(
   let lost = false;
   let gone = false;
   let clientEnded = false;
+  /** Nothing that the client says matters any more. */
+  let deaf = false;
   const spans = createSpans();
   const said: Said[] = [];
 
@@ -75,7 +77,10 @@ export function createVisit(
       talk?.feed('server', bytes, from, to, reactor.now());
       if (said.length > 0) {
         // The decoder had waited for the server's words to understand the client's.
-        reactor.soon(answerAll);
+        reactor.soon(() => {
+          answerAll();
+          outbox.pump();
+        });
       }
     },
     ended(how) {
@@ -84,14 +89,14 @@ export function createVisit(
         finish();
       } else {
         stream.shutdown();
-        if (clientEnded) {
+        if (clientEnded || deaf) {
           close();
         }
       }
     },
     broken: close,
     drained() {
-      if (clientEnded && said.length === 0) {
+      if (clientEnded && !gone && said.length === 0) {
         close();
       }
     },
@@ -114,7 +119,7 @@ export function createVisit(
   }
 
   function say(
-    { parts, at, then }: Exchange,
+    { parts, at, closes }: Exchange,
     recorded: Conversation,
     change: (reply: Uint8Array) => Uint8Array,
   ) {
@@ -123,8 +128,8 @@ export function createVisit(
     for (const part of parts) {
       outbox.bytes(change(recorded.log.server.subarray(part.from, part.to)), due(part.at));
     }
-    if (then !== null) {
-      outbox.end(then, parts.length === 0 ? 0 : due(parts.at(-1)!.at));
+    if (closes !== null) {
+      outbox.end(closes, parts.length === 0 ? 0 : due(parts.at(-1)!.at));
     }
   }
 
@@ -148,7 +153,7 @@ export function createVisit(
 
   function answerAll(): void {
     for (const one of said.splice(0)) {
-      if (gone) {
+      if (gone || deaf) {
         return;
       }
       const bytes = pending.slice(Math.max(0, one.from - base), Math.max(0, one.to - base));
@@ -159,7 +164,8 @@ export function createVisit(
       }
       forget(one.to);
     }
-    if (gone) {
+    if (gone || deaf) {
+      forget(base + kept);
       return;
     }
     if (talk === null) {
@@ -208,7 +214,7 @@ export function createVisit(
   }
 
   function answerBytes(): void {
-    while (kept > 0 && !gone) {
+    while (kept > 0 && !gone && !deaf) {
       const bytes = pending.subarray(0, kept);
       const exchange = own.exchanges[next];
       if (inOrder && exchange !== undefined) {
@@ -265,8 +271,8 @@ export function createVisit(
       outbox.bytes(refusal.bytes, 0);
     }
     if (refusal === null || refusal.closes) {
+      deaf = true;
       outbox.end('fin', 0);
-      forget(base + kept);
     }
   }
 
