@@ -33,6 +33,7 @@ const NAMED: Readonly<Record<string, string>> = {
   '\x1bOH': 'home',
   '\x1bOF': 'end',
 };
+// biome-ignore lint/suspicious/noControlCharactersInRegex: keys begin with it
 const ONE_KEY = /\x1b(?:\[[0-9;?<]*[A-Za-z~]|O[A-Z])|./gsu;
 /** A stop signal is thrown away where no shell would ever continue us; then we go on by ourselves. */
 const STOPPED_BY_NOW_MS = 200;

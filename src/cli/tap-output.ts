@@ -7,13 +7,17 @@ import { clientOwners } from '../tap/client-owner.ts';
 import type { Wants } from '../tap/engine.ts';
 import { errnoText } from '../tap/errno-text.ts';
 import type { Observation } from '../tap/observation.ts';
-import { tapEvents } from '../tap/to-events.ts';
+import { createTapRecorder } from '../tap/record/recorder.ts';
+import { addressText, tapEvents } from '../tap/to-events.ts';
 import { type Painter, painter, wantsColour } from '../view/colour.ts';
 import { wallClock } from '../view/wire/wall-clock.ts';
 import type { Session } from '../watch/session.ts';
 import { isTerminal, print, width } from './output.ts';
 import type { TapFlags } from './tap-flags.ts';
+import { createTapHar } from './tap-har.ts';
 import { createShower, type ShowOptions } from './tap-show.ts';
+import { version } from './version.ts';
+import { writtenFile } from './written-file.ts';
 
 export interface Output {
   readonly colour: Painter;
@@ -38,6 +42,51 @@ export interface OutputOptions {
 }
 
 const STANDARD_ERROR = 2;
+const MOST_OWNED = 10_000;
+/** A recording that is watched while it grows, or cut off, is whole up to a moment ago. */
+const FLUSH_MS = 500;
+
+interface Recording {
+  observe(seen: Observation): void;
+  finish(): void;
+}
+
+function recordingsOf(flags: TapFlags, session: Session, ownerOf: (address: string) => string): Recording[] {
+  const recordings: Recording[] = [];
+  const common = { startedAt: session, reveal: flags.reveal === true };
+  if (flags.write !== undefined) {
+    const target = writtenFile(flags.write);
+    const recorder = createTapRecorder({ ...common, version, write: target.write, ownerOf });
+    const flushing = setInterval(() => recorder.flush(), FLUSH_MS);
+    flushing.unref();
+    recordings.push({
+      observe(seen) {
+        if (seen.type === 'key') {
+          recorder.secrets(seen.line);
+        } else {
+          recorder.observe(seen);
+        }
+      },
+      finish() {
+        clearInterval(flushing);
+        recorder.finish();
+        target.close();
+      },
+    });
+  }
+  if (flags.har !== undefined) {
+    const target = writtenFile(flags.har);
+    const har = createTapHar({ ...common, write: target.write });
+    recordings.push({
+      observe: (seen) => har.observe(seen),
+      finish() {
+        har.finish();
+        target.close();
+      },
+    });
+  }
+  return recordings;
+}
 
 export function createOutput(flags: TapFlags, session: Session, options: OutputOptions): Output {
   const { clock, netns, seconds, nanoseconds } = session;
@@ -77,7 +126,32 @@ export function createOutput(flags: TapFlags, session: Session, options: OutputO
     );
   }
 
+  const recordings = recordingsOf(flags, session, (address) => owned.get(address) ?? '');
+  const records = recordings.length > 0;
+  /** Clients whose program is known, for the recording. */
+  const owned = new Map<string, string>();
+
+  function record(seen: Observation): void {
+    if (seen.type === 'opened') {
+      const owner = look.ownerOf(seen.client, seen.entered);
+      if (owned.size >= MOST_OWNED) {
+        owned.clear();
+      }
+      owned.set(addressText(seen.client), owner);
+    }
+    for (const recording of recordings) {
+      recording.observe(seen);
+    }
+  }
+
+  function showsBytes(): boolean {
+    return !quiet && (look.layer === 'bytes' || look.hex || look.verbose === 2);
+  }
+
   function text(seen: Observation): string {
+    if (seen.type === 'bytes' && !showsBytes()) {
+      return '';
+    }
     if (flags.json === true) {
       const line = events.line(seen);
       return line === null ? '' : `${line}\n`;
@@ -87,16 +161,19 @@ export function createOutput(flags: TapFlags, session: Session, options: OutputO
 
   return {
     colour,
-    patient: false,
+    patient: records,
     look,
     wants: () => ({
-      connections: !quiet,
-      messages: !quiet && look.layer === 'messages',
-      bytes: !quiet && (look.layer === 'bytes' || look.hex || verbose === 2),
+      connections: records || !quiet,
+      messages: records || (!quiet && look.layer === 'messages'),
+      bytes: records || showsBytes(),
       reveal: flags.reveal === true,
-      brief: verbose === 0 && flags.json !== true,
+      brief: look.verbose === 0 && flags.json !== true && !records,
     }),
     show(seen) {
+      if (records) {
+        record(seen);
+      }
       const line = text(seen);
       if (line !== '') {
         options.clear();
@@ -105,6 +182,9 @@ export function createOutput(flags: TapFlags, session: Session, options: OutputO
     },
     say,
     finish() {
+      for (const recording of recordings) {
+        recording.finish();
+      }
       owners?.close();
     },
   };

@@ -15,6 +15,7 @@ import { tapSummary } from '../view/tap/summary.ts';
 import { startSession } from '../watch/session.ts';
 import { paint, print, warn } from './output.ts';
 import { startApi } from './tap-api.ts';
+import { checkHolds, type Face, openFace } from './tap-face.ts';
 import { commonOf, plansOf, seedOf, type TapFlags } from './tap-flags.ts';
 import { type LiveLine, liveLine } from './tap-live.ts';
 import { createOutput } from './tap-output.ts';
@@ -38,7 +39,10 @@ export async function runTap(words: readonly string[], flags: TapFlags): Promise
   // With a configuration, a program or the control API there may be no words at all.
   const mayBeEmpty = config !== null || command !== null || flags.api !== undefined;
   const plans = [...(nothingSaid && mayBeEmpty ? [] : plansOf(ordered, flags)), ...(config?.taps ?? [])];
+  const holds = plans.some((plan) => plan.holds.length > 0);
+  checkHolds(holds, flags, command !== null);
   const session = startSession();
+  let face: Face | null = null;
   let live: LiveLine | null = null;
   let leading: Leading | null = null;
   const output = createOutput(flags, session, {
@@ -53,30 +57,53 @@ export async function runTap(words: readonly string[], flags: TapFlags): Promise
     entry: process.platform === 'linux' ? join(__dirname, 'tap-worker.js') : null,
     tell(seen: Observation) {
       leading?.seen(seen);
-      output.show(seen);
+      if (face?.seen(seen) !== true) {
+        output.show(seen);
+      }
     },
     wants,
     patient: output.patient,
     seed,
     zero: monotonic() - session.clock.now(),
   });
+  if (command === null) {
+    face = openFace({
+      flags,
+      taps,
+      look: output.look,
+      wants: output.wants,
+      holds,
+      now: () => session.clock.now(),
+      async statistics() {
+        const { taps: states, commands } = await taps.report();
+        return tapSummary(totalsOf(states), commands, session.clock.now() / 1e9, output.colour);
+      },
+      write(text) {
+        live?.clear();
+        output.say(text);
+      },
+    });
+  }
   const api = await begin(taps, plans, flags, config?.api ?? null, seed);
   if (flags.json !== true && plans.some(({ faults }) => faults.length > 0)) {
     warn(paint.dim(`seed ${seed} (--seed ${seed} repeats the random choices)`));
   }
   const stopReloading = flags.config === undefined ? null : reloadOnHangup(taps, flags.config, plans);
-  if (flags.quiet === true && process.stderr.isTTY === true && command === null) {
+  // Two lines at the bottom of one terminal are one too many.
+  if (flags.quiet === true && process.stderr.isTTY === true && command === null && !holds) {
     live = liveLine(taps);
   }
   try {
+    face?.start();
     if (command === null) {
-      await untilStopped();
+      await untilStopped(face);
     } else {
       leading = leadProgram(taps, commonOf(flags), warn);
       const { code } = await leading.run(command);
       process.exitCode = code;
     }
   } finally {
+    face?.close();
     live?.close();
     stopReloading?.();
     await api?.close();
@@ -165,10 +192,14 @@ function announce({ plan, address }: TapState, flags: TapFlags): void {
   print(`${paint.bold(addressText(address))} → ${leads}${example}\n`);
 }
 
-function untilStopped(): Promise<void> {
+function untilStopped(face: Face | null): Promise<void> {
   return new Promise((resolve) => {
     let stopping = false;
     const stop = (signal: NodeJS.Signals): void => {
+      // Ctrl-C in an editor reaches all of the terminal's programs.
+      if (signal === 'SIGINT' && face?.away === true) {
+        return;
+      }
       if (stopping) {
         process.exit(signal === 'SIGINT' ? 130 : 143);
       }
@@ -176,5 +207,6 @@ function untilStopped(): Promise<void> {
       resolve();
     };
     process.on('SIGINT', stop).on('SIGTERM', stop);
+    void face?.ended.then(resolve);
   });
 }

@@ -1,6 +1,6 @@
 /** Lines above one status line at the bottom of a terminal: nothing is taken over, what scrolled by stays. */
 import { lostWhilePaused } from '../view/tap/held.ts';
-import { print, width } from './output.ts';
+import { width } from './output.ts';
 
 /** Characters of lines that are kept while the output stands still. */
 const MOST_KEPT = 4 * 1024 * 1024;
@@ -27,13 +27,16 @@ export interface Screen {
   /** The terminal is somebody else's (an editor's, the shell's) until `take`; false: lines go on, only the status line is gone. */
   give(standStill: boolean): void;
   take(): void;
+  /** Everything that waits is written, and no status line is left. */
+  close(): void;
 }
 
-/** `status` makes the line for a width; '' is none. `cellsOf` what it takes. */
+/** `status` makes the line for a width; '' is none. */
 export function createScreen(
-  status: (width: number) => string,
+  write: (text: string) => void,
   cellsOf: (text: string) => number,
-): Screen & { close(): void } {
+  status: (width: number) => string,
+): Screen {
   let pending = '';
   let waiting = false;
   /** What stands at the bottom now. */
@@ -67,9 +70,9 @@ export function createScreen(
     pending = '';
     drawn = next;
     if (before === '' && next === '') {
-      print(text);
+      write(text);
     } else {
-      print(`${BEGIN}${text}${END}${next === '' ? SHOW_CURSOR : ''}`);
+      write(`${BEGIN}${text}${END}${next === '' ? SHOW_CURSOR : ''}`);
     }
   }
 
@@ -124,7 +127,7 @@ export function createScreen(
   const resized = (): void => soon();
   process.stdout.on('resize', resized);
 
-  const screen = {
+  const screen: Screen = {
     get paused() {
       return paused;
     },

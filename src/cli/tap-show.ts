@@ -105,9 +105,9 @@ export function createShower(options: ShowOptions): Shower {
         case 'fault':
           return lines.event(seen, seen.from, `fault: ${seen.what}`, 'broken');
         case 'held':
-          return lines.event(seen, seen.heard.side, `held: ${seen.heard.summary}`, 'broken');
+          return lines.held(seen, seen.id, seen.heard, seen.bytes);
         case 'released':
-          return lines.event(seen, null, RELEASED[seen.verdict], 'broken');
+          return lines.event(seen, null, `held ${seen.id}: ${RELEASED[seen.verdict]}`, 'broken');
         case 'standing': {
           // That it listens is told where it begins; afterwards only what changes.
           const before = states.get(seen.tap) ?? 'listening';

@@ -3,6 +3,10 @@ import type { Address, Reactor, SocketWishes, Stream, StreamEvents, Timer } from
 
 const ETIMEDOUT = -110;
 const ECANCELED = -125;
+const EMFILE = -24;
+/** EMFILE, ENFILE: the next connection that ends leaves a descriptor, so the dial waits for one within its time. */
+const SCARCE: ReadonlySet<number> = new Set([EMFILE, -23]);
+const SCARCE_RETRY_NS = 20e6;
 
 export interface DialOptions {
   readonly addresses: readonly Address[];
@@ -28,10 +32,12 @@ export function dial(
   let current: Stream | null = null;
   let over = false;
   let limit: Timer | null = null;
+  let retry: Timer | null = null;
 
   const finish = (stream: Stream | null, result: number): void => {
     over = true;
     limit?.cancel();
+    retry?.cancel();
     done(stream, result);
   };
   const answered: StreamEvents = {
@@ -57,13 +63,20 @@ export function dial(
   function attempt(last: number): void {
     let failed = last;
     while (next < addresses.length) {
-      const stream = reactor.connect(addresses[next++]!, { wishes }, answered);
+      const stream = reactor.connect(addresses[next]!, { wishes }, answered);
       if (typeof stream !== 'number') {
+        next++;
+        retry = null;
         stream.owner = owner;
         current = stream;
         return;
       }
       failed = stream;
+      if (SCARCE.has(failed)) {
+        retry = reactor.after(SCARCE_RETRY_NS, () => attempt(failed));
+        return;
+      }
+      next++;
     }
     finish(null, failed);
   }
@@ -72,7 +85,8 @@ export function dial(
   if (addresses.length === 0) {
     reactor.soon(() => !over && finish(null, ECANCELED));
   } else {
-    const first = reactor.connect(addresses[next++]!, { wishes }, answered);
+    const first = reactor.connect(addresses[0]!, { wishes }, answered);
+    next = typeof first === 'number' && SCARCE.has(first) ? 0 : 1;
     if (typeof first === 'number') {
       reactor.soon(() => !over && attempt(first));
     } else {
@@ -83,7 +97,7 @@ export function dial(
   limit = reactor.after(timeout, () => {
     if (!over) {
       current?.reset();
-      finish(null, ETIMEDOUT);
+      finish(null, retry === null ? ETIMEDOUT : EMFILE);
     }
   });
   return {
@@ -91,6 +105,7 @@ export function dial(
       if (!over) {
         over = true;
         limit?.cancel();
+        retry?.cancel();
         current?.reset();
       }
     },

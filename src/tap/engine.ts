@@ -97,20 +97,19 @@ export function createEngine(reactor: Reactor, options: EngineOptions): Engine {
       budget,
       now,
       wants,
-      message(spoken, connection) {
-        tell({
-          type: 'message',
-          at: spoken.at,
-          tap,
-          connection,
-          heard: heard(spoken, wants.reveal, wants.brief),
-        });
-      },
+      said: (spoken, connection) => ({
+        type: 'message',
+        at: spoken.at,
+        tap,
+        connection,
+        heard: heard(spoken, wants.reveal, wants.brief),
+      }),
+      tell,
       trouble(from, why, connection) {
         tell({ type: 'trouble', of: 'decoder', at: now(), tap, connection, from, why });
       },
-      bytes(from, bytes, start, end, connection) {
-        tell({ type: 'bytes', at: now(), tap, connection, from, bytes: bytes.subarray(start, end) });
+      bytes(from, bytes, connection) {
+        tell({ type: 'bytes', at: now(), tap, connection, from, bytes });
       },
     }),
   };

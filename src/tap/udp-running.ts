@@ -107,7 +107,7 @@ export function openUdpTap(
         message(spoken) {
           hearing.statistics.message(spoken);
           if (hearing.wants.messages) {
-            hearing.message(spoken, flow.number);
+            hearing.tell(hearing.said(spoken, flow.number));
           }
         },
         trouble: ({ side, why }) => hearing.trouble(side, why, flow.number),
@@ -224,7 +224,7 @@ export function openUdpTap(
           about.conversation.datagram(from, bytes, 0, length, host.now());
         }
         if (hearing.wants.bytes) {
-          hearing.bytes(from, bytes, 0, length, flow.number);
+          hearing.bytes(from, bytes.subarray(0, length), flow.number);
         }
       },
       ended(flow, how) {

@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { findProgram } from '../needs.ts';
 
 export const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
@@ -251,7 +252,7 @@ export async function tap(words: readonly string[], options: TapRun = {}): Promi
     }
     const places = json
       ? [...new Map(events.filter(({ type }) => type === 'standing').map((one) => [one.tap, one.listens])).values()]
-      : lines.map((line) => / ?(\S+) → /.exec(line)?.[1] ?? '').filter((text) => text !== '');
+      : lines.map((line) => /(\S+) → /.exec(stripVTControlCharacters(line))?.[1] ?? '').filter((text) => text !== '');
     return places.length >= taps ? places.slice(0, taps).map((text) => portOf(String(text))) : null;
   };
   const ports = await until(`${words.join(' ')} to listen`, heardOf);

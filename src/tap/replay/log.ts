@@ -1,15 +1,17 @@
 /** One conversation as it went: its bytes, each side's messages with the bytes they took, who ended it. The same for a recording and for a run. */
 import type { Side } from '../../wire/app/decoder.ts';
-import { MASK } from '../../wire/app/mask.ts';
+import { MASK, masked } from '../../wire/app/mask.ts';
 import type { Spoken } from '../../wire/conversation.ts';
 import { type Heard, heard } from '../../wire/heard.ts';
+import type { Value } from '../../wire/value.ts';
 
 /** A message, and where its bytes lie in its side's stream: [from, to). */
 export interface Said {
   /** With its secrets: they are compared, and never shown. */
   readonly heard: Heard;
-  /** Its summary for people. */
+  /** Its summary for people, and the fields whose values they may not see. */
   readonly shown: string;
+  readonly secrets: readonly string[];
   readonly pair: number | string | undefined;
   /** Further replies follow to the same request. */
   readonly more: boolean;
@@ -65,7 +67,7 @@ export function createLog(began: number, reveal: boolean): LogWriter {
   const said: Said[] = [];
   const spans = { client: createSpans(), server: createSpans() };
   let failed = false;
-  let masked = false;
+  let stars = false;
   let ending: Ending | null = null;
   return {
     get decoded() {
@@ -80,7 +82,7 @@ export function createLog(began: number, reveal: boolean): LogWriter {
     },
     message(spoken) {
       const one = saidOf(spoken, reveal);
-      masked ||= hasStars(one.heard, spoken.decoder.secrets);
+      stars ||= hasStars(one.heard, spoken.decoder.secrets);
       spans[spoken.side].add(one, spoken.message.bytes, spoken.endsAt);
       messages[spoken.side]++;
       said.push(one);
@@ -99,7 +101,7 @@ export function createLog(began: number, reveal: boolean): LogWriter {
       chunks,
       said,
       decoded: !failed && said.length > 0,
-      masked,
+      masked: stars,
       ended: ending,
     }),
   };
@@ -118,11 +120,17 @@ export function saidOf(spoken: Spoken, reveal: boolean): Said {
   return {
     heard: full,
     shown: reveal ? full.summary : heard(spoken, false).summary,
+    secrets: reveal ? [] : spoken.decoder.secrets,
     pair: spoken.message.pair,
     more: spoken.message.more === true,
     from: 0,
     to: 0,
   };
+}
+
+/** A field's value as people may see it. */
+export function shownIn({ heard: { fields }, secrets }: Said, name: string): Value | undefined {
+  return masked(fields, secrets)[name];
 }
 
 interface Spans {

@@ -41,7 +41,7 @@ interface Turn {
   readonly at: number;
   readonly heardBytes: number;
   readonly heardMessages: number;
-  /** How long the server had taken until then, since the turn before. */
+  /** How long the server had taken for that, since the turn before. */
   readonly took: number;
 }
 
@@ -61,7 +61,11 @@ export async function play(reactor: Reactor, options: PlayOptions): Promise<Play
   const players = conversations.map((one) => createPlayer(reactor, one, options));
   const turns = players.flatMap(turnsOf).sort((a, b) => a.at - b.at);
   const errnos = new Map<Player, number>();
-  let before = Math.min(...conversations.map(({ log }) => log.began));
+  const first = conversations.reduce(
+    (least, { log }) => Math.min(least, log.began),
+    Number.POSITIVE_INFINITY,
+  );
+  const start = reactor.now();
   for (const turn of turns) {
     const { player } = turn;
     if (!errnos.has(player)) {
@@ -72,9 +76,8 @@ export async function play(reactor: Reactor, options: PlayOptions): Promise<Play
     }
     await player.heard(turn.heardBytes, turn.heardMessages, turn.took);
     if (speed > 0) {
-      await pause(reactor, Math.max(0, turn.at - before - turn.took) / speed);
+      await pause(reactor, Math.max(0, start + (turn.at - first) / speed - reactor.now()));
     }
-    before = turn.at;
     if (turn.to > turn.from) {
       await player.send(turn.from, turn.to);
     }
@@ -98,6 +101,7 @@ function turnsOf(player: Player): Turn[] {
   let heardBytes = 0;
   let heardMessages = 0;
   let last = log.began;
+  let lastHeard = log.began;
   let current: { from: number; to: number; at: number; heardBytes: number } | null = null;
   const push = (): void => {
     if (current !== null) {
@@ -105,7 +109,8 @@ function turnsOf(player: Player): Turn[] {
         heardMessages++;
       }
       const { from, to, at } = current;
-      turns.push({ player, from, to, at, heardBytes: current.heardBytes, heardMessages, took: at - last });
+      const took = Math.max(0, lastHeard - last);
+      turns.push({ player, from, to, at, heardBytes: current.heardBytes, heardMessages, took });
       last = at;
       current = null;
     }
@@ -114,6 +119,7 @@ function turnsOf(player: Player): Turn[] {
     if (side === 'server') {
       push();
       heardBytes = to;
+      lastHeard = at;
     } else if (current === null) {
       current = { from, to, at, heardBytes };
     } else {
@@ -121,15 +127,14 @@ function turnsOf(player: Player): Turn[] {
     }
   }
   push();
-  const end = log.chunks.at(-1)?.at ?? log.began;
   turns.push({
     player,
     from: 0,
     to: 0,
-    at: end,
+    at: Math.max(last, lastHeard),
     heardBytes: log.server.length,
     heardMessages: messages.length,
-    took: end - last,
+    took: Math.max(0, lastHeard - last),
   });
   return turns;
 }
@@ -141,6 +146,7 @@ function createPlayer(reactor: Reactor, conversation: Conversation, options: Pla
   const scratch = new Uint8Array(READ);
   let stream: Stream | null = null;
   let over = false;
+  let understood = recorded.decoded;
   let left = false;
   let lastHeard = 0;
   /** Looks again whether what is waited for has come. */
@@ -154,7 +160,10 @@ function createPlayer(reactor: Reactor, conversation: Conversation, options: Pla
         decoders,
         {
           message: (spoken) => log.message(spoken),
-          trouble: () => log.trouble(),
+          trouble() {
+            understood = false;
+            log.trouble();
+          },
         },
         decoders.find(({ name }) => name === conversation.decoder),
       )
@@ -259,11 +268,11 @@ function createPlayer(reactor: Reactor, conversation: Conversation, options: Pla
     },
     heard(bytes, messages, took) {
       return new Promise((resolve) => {
-        const patience = took + (log.decoded || talk !== null ? PATIENCE : BYTE_PATIENCE);
+        const patience = took + (understood ? PATIENCE : BYTE_PATIENCE);
         const done = (): boolean => {
           const count = log.count('server');
-          const decoded = talk !== null && log.decoded;
-          return over || count.bytes >= bytes || (decoded && messages > 0 && count.messages >= messages);
+          // A message may be longer or shorter now; only where none was completed do bytes count.
+          return over || (understood && messages > 0 ? count.messages >= messages : count.bytes >= bytes);
         };
         const finish = (): void => {
           look = () => {};
@@ -291,15 +300,21 @@ function createPlayer(reactor: Reactor, conversation: Conversation, options: Pla
         return;
       }
       await pause(reactor, LINGER);
-      left = true;
-      talk?.end('client', now());
       const ending = recorded.ended;
-      if (!over && ending?.by === 'client' && ending.how === 'fin') {
+      const asks = ending?.by === 'client' && ending.how === 'fin';
+      if (asks && !over) {
         // What a server still says after the client's FIN belongs to the conversation.
+        left = true;
+        talk?.end('client', now());
         stream.shutdown();
-        await this.heard(Number.POSITIVE_INFINITY, 0, BYTE_PATIENCE - PATIENCE);
-        stream.close();
-      } else if (!over && ending?.how === 'reset') {
+      }
+      if (asks || conversation.exchanges.at(-1)!.closes !== null) {
+        understood = false;
+        lastHeard = now();
+        await this.heard(Number.POSITIVE_INFINITY, 0, 0);
+      }
+      left = true;
+      if (ending?.by === 'client' && ending.how === 'reset') {
         stream.reset();
       } else {
         stream.close();

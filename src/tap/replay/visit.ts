@@ -2,7 +2,6 @@
 import { AGAIN, type Stream } from '../../reactor/reactor.ts';
 import { decoders } from '../../wire/app/decoders.ts';
 import { Conversation as Talk } from '../../wire/conversation.ts';
-import { printable } from '../../wire/printable.ts';
 import { likeness, readdressed } from './alike.ts';
 import type { Exchange } from './exchanges.ts';
 import { createSpans, type Said, saidOf } from './log.ts';
@@ -10,6 +9,7 @@ import { createOutbox } from './outbox.ts';
 import type { Conversation } from './recording.ts';
 import { refusalOf } from './refusal.ts';
 import type { Stage } from './serve.ts';
+import { shownBytes } from './shown.ts';
 
 export interface Visit {
   begin(): void;
@@ -21,8 +21,6 @@ export interface Visit {
 const READ = 65_536;
 /** One request may have so many bytes. */
 const MAX_REQUEST = 64 * 1024 * 1024;
-/** What is shown of bytes that nobody understands. */
-const SHOWN = 60;
 /** Header compression and frames bind each byte to those before it: only the recorded order makes sense. */
 const BOUND: readonly string[] = ['http2'];
 
@@ -173,7 +171,7 @@ export function createVisit(
     } else if (lost) {
       unmatched(null, pending.subarray(0, kept));
     } else if (kept > MAX_REQUEST) {
-      unmatched(null, pending.subarray(0, SHOWN));
+      unmatched(null, pending.subarray(0, READ));
     }
   }
 
@@ -309,9 +307,4 @@ export function createVisit(
     },
     close,
   };
-}
-
-export function shownBytes(bytes: Uint8Array): string {
-  const text = printable(Buffer.from(bytes.subarray(0, SHOWN)).toString('latin1')).replaceAll('\ufffd', '.');
-  return `${bytes.length} B  ${text}${bytes.length > SHOWN ? '…' : ''}`;
 }

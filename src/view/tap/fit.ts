@@ -15,15 +15,16 @@ export function fold(text: string, room: number): string[] {
   const width = Math.max(8, room);
   const lines: string[] = [];
   let rest = text;
-  while (PLAIN.test(rest) ? rest.length > width : cellsOf(rest.slice(0, 2 * width)) > width) {
+  for (;;) {
     const end = startThatFits(rest, width);
+    if (end === rest.length) {
+      return [...lines, rest];
+    }
     const space = rest.lastIndexOf(' ', end);
     const at = space > end / 2 ? space : end;
     lines.push(rest.slice(0, at));
     rest = rest.slice(at).replace(/^ /, '');
   }
-  lines.push(rest);
-  return lines;
 }
 
 function startThatFits(text: string, room: number): number {

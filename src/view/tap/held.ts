@@ -19,7 +19,6 @@ export interface Status {
   /** The one that keys are about; null: nothing is held. */
   readonly chosen: Waiting | null;
   readonly waiting: number;
-  readonly editing: boolean;
 }
 
 /** '' when there is nothing to say. Never wider than `width` - 1: a full last column makes terminals wrap. */
@@ -51,13 +50,30 @@ function heldText({ id, connection, heard }: Waiting, waiting: number): string {
   return `held ${id}${more}: #${connection} ${arrow} ${heard.protocol} ${printable(heard.summary)}`;
 }
 
-function keysFor({ waiting, editing }: Status): { full: string; brief: string } {
-  if (editing) {
-    return { full: 'in the editor', brief: 'in the editor' };
-  }
+function keysFor({ waiting }: Status): { full: string; brief: string } {
   return waiting > 1
     ? { full: 'g go · e edit · d drop · n next · G all', brief: 'g e d n G' }
     : { full: 'g go · e edit · d drop', brief: 'g e d' };
+}
+
+/** A message that is edited where the status line is; longer than the terminal, it slides so that the cursor is seen. */
+export function editLineText(
+  id: number,
+  { text, at }: { readonly text: string; readonly at: number },
+  paint: Painter,
+  width: number,
+): string {
+  const prompt = `edit ${id}: `;
+  const room = width - 1 - prompt.length;
+  const before = [...text.slice(0, at)];
+  let cells = cellsOf(text.slice(0, at)) + 1;
+  while (cells > room && before.length > 0) {
+    cells -= cellsOf(before.shift()!);
+  }
+  const [under = ' ', ...after] = [...text.slice(at)];
+  const caret = `\x1b[7m${under}\x1b[27m`;
+  const left = Math.max(0, room - cells);
+  return `${paint.yellow(prompt)}${before.join('')}${caret}${cut(after.join(''), left)}`;
 }
 
 /** What keys do, in lines that fit 80 columns. */

@@ -7,6 +7,8 @@ import { asciiLines, hexLines } from '../wire/hexdump.ts';
 import { cellsOf, messageText } from '../wire/message-line.ts';
 import { fieldText, oneLine } from '../wire/messages.ts';
 import type { WallClock } from '../wire/wall-clock.ts';
+import { escapedLines } from './escaped.ts';
+import { cut, fold } from './fit.ts';
 
 export type Layer = 'messages' | 'bytes';
 
@@ -32,7 +34,11 @@ interface Where {
 type From = 'client' | 'server';
 
 const TIME_CELLS = 15;
-const INDENT = ' '.repeat(TIME_CELLS + 2);
+const INDENT_CELLS = TIME_CELLS + 2;
+/** A line of hex with its text; beside it the indent shrinks on narrow terminals. */
+const HEX_CELLS = 78;
+/** Of a held message: more is seen in the editor. */
+const MOST_HELD_LINES = 60;
 /** Connection numbers so far: the column grows with them and does not shrink. */
 const LEAST_DIGITS = 2;
 
@@ -42,6 +48,8 @@ export interface TapLines {
   bytes(where: Where, from: From, data: Uint8Array): string;
   /** `grave`: something went wrong. */
   event(where: Where, from: From | null, text: string, tone: 'plain' | 'grave' | 'broken'): string;
+  /** A message that waits, whole. */
+  held(where: Where, id: number, heard: Heard, data: Uint8Array): string;
   about(at: number, tap: string, text: string, grave: boolean): string;
 }
 
@@ -64,42 +72,93 @@ export function tapLines(options: LineOptions): TapLines {
     };
   }
 
+  const indent = ' '.repeat(INDENT_CELLS);
+
+  /** Of the lines below a message. */
+  function room(): number {
+    return options.width === null ? Number.POSITIVE_INFINITY : options.width - INDENT_CELLS;
+  }
+
   function dump(data: Uint8Array): string {
-    const lines = options.hex
-      ? hexLines(data, 0, data.length, INDENT)
-      : asciiLines(data, 0, data.length, INDENT);
-    return lines.map((line) => `${paint.dim(line)}\n`).join('');
+    if (!options.hex) {
+      return block(asciiLines(data, 0, data.length).flatMap((line) => fold(line, room())));
+    }
+    const cells = options.width ?? INDENT_CELLS + HEX_CELLS;
+    const before = ' '.repeat(Math.max(0, Math.min(INDENT_CELLS, cells - HEX_CELLS)));
+    const lines = hexLines(data, 0, data.length, before);
+    return lines.map((line) => `${paint.dim(cells < HEX_CELLS ? cut(line, cells) : line)}\n`).join('');
+  }
+
+  function block(lines: readonly string[]): string {
+    return lines.map((line) => `${indent}${paint.dim(line)}\n`).join('');
+  }
+
+  function fieldLines({ fields }: Heard): string[] {
+    const lines: string[] = [];
+    for (const [name, value] of Object.entries(fields)) {
+      const said = fold(printable(oneLine(fieldText(value))), room() - cellsOf(name) - 1);
+      for (const [index, part] of said.entries()) {
+        const label = index === 0 ? paint.dim(name) : ' '.repeat(cellsOf(name));
+        lines.push(`${indent}${label} ${part}\n`);
+      }
+    }
+    return lines;
+  }
+
+  /** What is said of a message, in the cells behind `cells`. */
+  function said(heard: Heard, cells: number): string {
+    return messageText(heard, paint, options.width === null ? undefined : options.width - cells);
   }
 
   return {
     message(where, heard) {
       const { text, cells } = head(where, heard.side);
-      const room = options.width === null || options.verbose > 0 ? undefined : options.width - cells;
-      const fields = options.verbose > 0 ? fieldLines(heard, paint) : '';
-      return `${text}${messageText(heard, paint, room)}\n${fields}`;
+      const fields = options.verbose > 0 ? fieldLines(heard).join('') : '';
+      return `${text}${said(heard, cells)}\n${fields}`;
     },
     bytes(where, from, data) {
+      const dumps = options.hex || options.verbose > 1;
       if (options.layer === 'messages') {
-        return dump(data);
+        return dumps ? dump(data) : '';
       }
-      const shown = options.hex || options.verbose > 1 ? dump(data) : '';
-      return `${head(where, from).text}${bytes(data.length)}\n${shown}`;
+      return `${head(where, from).text}${bytes(data.length)}\n${dumps ? dump(data) : ''}`;
     },
     event(where, from, text, tone) {
       const tint = tone === 'plain' ? paint.dim : tone === 'grave' ? paint.red : paint.yellow;
-      return `${head(where, from).text}${tint(printable(text))}\n`;
+      const { text: before, cells } = head(where, from);
+      return `${before}${folded(text, cells, tint)}`;
+    },
+    held(where, id, heard, data) {
+      const { text, cells } = head(where, heard.side);
+      const label = `held ${id}: `;
+      // Without fields there is no secret that could be masked in them.
+      const fields = fieldLines(heard);
+      const whole =
+        fields.length > 0
+          ? fields
+          : escapedLines(data).flatMap((line) => fold(line, room()).map((part) => `${indent}${part}\n`));
+      const lines =
+        whole.length > MOST_HELD_LINES
+          ? [
+              ...whole.slice(0, MOST_HELD_LINES),
+              `${indent}${paint.dim(`… of ${bytes(data.length)}; e shows all`)}\n`,
+            ]
+          : whole;
+      const hex = options.hex ? dump(data) : '';
+      return `${text}${paint.yellow(label)}${said(heard, cells + label.length)}\n${lines.join('')}${hex}`;
     },
     about(at, tap, text, grave) {
       const name = options.several ? `${tap}  ` : '';
-      return `${paint.dim(clock.text(at))}  ${paint.dim(name)}${(grave ? paint.red : paint.dim)(printable(text))}\n`;
+      const before = `${paint.dim(clock.text(at))}  ${paint.dim(name)}`;
+      return `${before}${folded(text, INDENT_CELLS + cellsOf(name), grave ? paint.red : paint.dim)}`;
     },
   };
-}
 
-function fieldLines({ fields }: Heard, paint: Painter): string {
-  return Object.entries(fields)
-    .map(([name, value]) => `${INDENT}${paint.dim(name)} ${printable(oneLine(fieldText(value)))}\n`)
-    .join('');
+  /** What goes on below begins where the first line did. */
+  function folded(text: string, cells: number, tint: (text: string) => string): string {
+    const parts = options.width === null ? [printable(text)] : fold(printable(text), options.width - cells);
+    return parts.map((part, index) => `${index === 0 ? '' : ' '.repeat(cells)}${tint(part)}\n`).join('');
+  }
 }
 
 /** How a connection ended, in words. */
