@@ -29,6 +29,11 @@ export const commands: readonly Entry[] = [
     load: () => import('./tap.ts'),
   },
   {
+    name: 'replay',
+    summary: 'a recorded session once more: as the server, or as the client against a real one',
+    load: () => import('./replay.ts'),
+  },
+  {
     name: 'kill',
     summary: 'end what listens on a port, by port, program or pid; or destroy one connection',
     load: () => import('./kill.ts'),

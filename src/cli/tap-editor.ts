@@ -62,7 +62,7 @@ export function edit(editor: string, message: ToEdit): Editing {
 }
 
 function fileText({ form, what }: ToEdit): string {
-  return `# ${what}. Saved as it is, or empty: it stays held.\n# ${form.help}\n${form.lines.join('\n')}\n`;
+  return `# ${what}; unchanged or empty it stays held\n# ${form.help}\n${form.lines.join('\n')}\n`;
 }
 
 function read(file: string, message: ToEdit, before: string): EditEnd {

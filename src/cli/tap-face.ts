@@ -5,8 +5,10 @@ import type { Held, Observation } from '../tap/observation.ts';
 import type { Taps } from '../tap/taps.ts';
 import { edit as editLine, type Typed } from '../tui/typing.ts';
 import { editable } from '../view/tap/editable.ts';
+import { fold } from '../view/tap/fit.ts';
 import { editLineText, keyHelp, statusLine } from '../view/tap/held.ts';
 import { cellsOf } from '../view/wire/message-line.ts';
+import { printable } from '../wire/printable.ts';
 import { width } from './output.ts';
 import { type EditEnd, type Editing, edit, editorOf, judge } from './tap-editor.ts';
 import type { TapFlags } from './tap-flags.ts';
@@ -130,12 +132,17 @@ function keysFace({ flags, taps, look, wants, holds, statistics, write }: FaceUs
     look.width = width();
   };
 
-  function tell(text: string): void {
-    screen.say(`${paint.dim(text)}\n`);
+  /** Of words we made of what a person typed, too: nothing in it moves the cursor, and no line wraps. */
+  function tell(text: string, tint = paint.dim): void {
+    for (const line of fold(printable(text), width() - 1)) {
+      screen.say(`${tint(line)}\n`);
+    }
   }
 
   function help(): void {
-    keyHelp(look.layer, holds).forEach(tell);
+    for (const line of keyHelp(look.layer, holds, quiet)) {
+      tell(line);
+    }
   }
 
   function changed(text: string): void {
@@ -293,7 +300,8 @@ function keysFace({ flags, taps, look, wants, holds, statistics, write }: FaceUs
         holding.decide(id, { verdict: 'edit', bytes: how.edited.bytes });
         break;
       case 'unreadable':
-        screen.say(`${paint.red(`held ${id}: ${how.why}`)}${paint.dim('   e opens what you wrote again')}\n`);
+        tell(`held ${id}: ${how.why}`, paint.red);
+        tell('e opens what you wrote again');
         break;
       case 'unchanged':
         tell(`held ${id}: nothing changed, it stays held`);
@@ -316,7 +324,7 @@ function keysFace({ flags, taps, look, wants, holds, statistics, write }: FaceUs
       const text = Buffer.from(typed.text).toString('latin1');
       const how = judge(editable(held.heard, held.bytes).read(text), text);
       if (how.end === 'unreadable') {
-        screen.say(`${paint.red(`held ${held.id}: ${how.why}`)}\n`);
+        tell(`held ${held.id}: ${how.why}`, paint.red);
       } else {
         inline = null;
         finishEdit(held, how);
@@ -363,7 +371,7 @@ function keysFace({ flags, taps, look, wants, holds, statistics, write }: FaceUs
         resumed: () => screen.take(),
       });
       tell(
-        `keys: ${quiet ? 's statistics' : `l ${look.layer === 'bytes' ? 'messages' : 'bytes'} · x hex · space pause`} · ? all`,
+        `keys: ${quiet ? 's summary' : `l ${look.layer === 'bytes' ? 'messages' : 'bytes'} · x hex · space pause`} · ? all`,
       );
     },
     ended,

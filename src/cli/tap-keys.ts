@@ -37,6 +37,7 @@ const NAMED: Readonly<Record<string, string>> = {
 const ONE_KEY = /\x1b(?:\[[0-9;?<]*[A-Za-z~]|O[A-Z])|./gsu;
 /** A stop signal is thrown away where no shell would ever continue us; then we go on by ourselves. */
 const STOPPED_BY_NOW_MS = 200;
+const LOOK_EACH_MS = 300;
 /** Ctrl-\, counted from the letters. */
 const QUIT = 'ctrl-|';
 const SHOW_CURSOR = Buffer.from('\x1b[?25h');
@@ -63,6 +64,7 @@ export function openKeyboard({ key, suspending, resumed }: KeyboardUse): Keyboar
   let ours = false;
   let lent = false;
   let closed = false;
+  let looking: NodeJS.Timeout | undefined;
 
   const typed = (text: string): void => {
     for (const name of keysIn(text)) {
@@ -95,23 +97,29 @@ export function openKeyboard({ key, suspending, resumed }: KeyboardUse): Keyboar
   }
 
   function suspend(): void {
-    suspending();
+    if (!lent) {
+      suspending();
+    }
     leave();
     process.off('SIGTSTP', suspend);
-    // All of the job, as the terminal itself would.
-    process.kill(0, 'SIGTSTP');
+    // All of the job, as the terminal itself would; an editor that stops has told the others already.
+    process.kill(lent ? process.pid : 0, 'SIGTSTP');
     setTimeout(continued, STOPPED_BY_NOW_MS);
   }
 
   function continued(): void {
-    if (!closed && !ours && !lent) {
-      process.off('SIGTSTP', suspend).on('SIGTSTP', suspend);
-      enter();
-      if (ours) {
-        resumed();
-      }
-    } else {
-      enter();
+    if (closed) {
+      return;
+    }
+    process.off('SIGTSTP', suspend).on('SIGTSTP', suspend);
+    const had = ours;
+    enter();
+    if (ours && !had) {
+      resumed();
+    } else if (!ours && !lent) {
+      // In the background; shells tell nobody when a job that runs is fetched from there.
+      clearTimeout(looking);
+      looking = setTimeout(continued, LOOK_EACH_MS).unref();
     }
   }
 

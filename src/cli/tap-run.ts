@@ -5,18 +5,21 @@ import { loadConfig } from '../tap/config.ts';
 import type { OrderedTap } from '../tap/config-defaults.ts';
 import type { TapState } from '../tap/control.ts';
 import type { Wants } from '../tap/engine.ts';
+import { HELD_MAX } from '../tap/mover.ts';
 import type { Observation } from '../tap/observation.ts';
 import { placeText } from '../tap/place.ts';
+import { REWRITE_WINDOW } from '../tap/rewrite.ts';
 import { startTaps, type Taps } from '../tap/taps.ts';
 import { authorityPath, openAuthority } from '../tap/tls/ca.ts';
 import { caStory } from '../tap/tls/ca-story.ts';
 import { addressText } from '../tap/to-events.ts';
 import { tapSummary } from '../view/tap/summary.ts';
+import { bytes } from '../view/units.ts';
 import { startSession } from '../watch/session.ts';
 import { paint, print, warn } from './output.ts';
 import { startApi } from './tap-api.ts';
 import { checkHolds, type Face, openFace } from './tap-face.ts';
-import { commonOf, plansOf, seedOf, type TapFlags } from './tap-flags.ts';
+import { type Common, commonOf, plansOf, seedOf, type TapFlags } from './tap-flags.ts';
 import { type LiveLine, liveLine } from './tap-live.ts';
 import { createOutput } from './tap-output.ts';
 import { type Leading, leadProgram } from './tap-program.ts';
@@ -85,8 +88,8 @@ export async function runTap(words: readonly string[], flags: TapFlags): Promise
     });
   }
   const api = await begin(taps, plans, flags, config?.api ?? null, seed);
-  if (flags.json !== true && plans.some(({ faults }) => faults.length > 0)) {
-    warn(paint.dim(`seed ${seed} (--seed ${seed} repeats the random choices)`));
+  if (flags.json !== true) {
+    tellBounds(command === null ? plans : [...plans, commonOf(flags)], seed);
   }
   const stopReloading = flags.config === undefined ? null : reloadOnHangup(taps, flags.config, plans);
   // Two lines at the bottom of one terminal are one too many.
@@ -112,6 +115,24 @@ export async function runTap(words: readonly string[], flags: TapFlags): Promise
     if (flags.json !== true) {
       output.say(tapSummary(totalsOf(last), commands, session.clock.now() / 1e9, output.colour));
     }
+  }
+}
+
+/** What is kept back, and what repeats the run. */
+function tellBounds(
+  plans: readonly Pick<Common, 'faults' | 'replacements' | 'sets' | 'holds'>[],
+  seed: number,
+): void {
+  if (plans.some(({ faults }) => faults.length > 0)) {
+    warn(paint.dim(`seed ${seed} (--seed ${seed} repeats the random choices)`));
+  }
+  if (plans.some(({ replacements }) => replacements.length > 0)) {
+    warn(paint.dim(`--replace finds matches of up to ${bytes(REWRITE_WINDOW)}, across chunks`));
+  }
+  if (plans.some(({ faults, sets, holds }) => faults.length + sets.length + holds.length > 0)) {
+    warn(
+      paint.dim(`at most ${bytes(HELD_MAX)} wait in each direction of a connection; then its sender waits`),
+    );
   }
 }
 

@@ -19,7 +19,7 @@ const RELEASED = {
   go: 'let go',
   edit: 'edited, and let go',
   drop: 'dropped',
-  gone: 'held no longer: the connection is over',
+  gone: 'gone, the connection is over',
 } as const;
 
 export interface Shower {

@@ -13,11 +13,17 @@ export interface OnTerminal {
   kill(): void;
 }
 
+/** Words that a shell would leave as they are: then none stands between us and the program. */
+const PLAIN = /^[\w@%+:,./ -]+$/;
+
 /** `command` is shell text, as $EDITOR is; `file` is one word behind it. */
 export function runOnTerminal(command: string, file: string): OnTerminal {
+  const words = PLAIN.test(command)
+    ? [...command.trim().split(/ +/), file]
+    : ['sh', '-c', `${command} "$1"`, 'sh', file];
   const program: ProgramProcess = spawnProgram({
-    command: 'sh',
-    args: ['-c', `${command} "$1"`, 'sh', file],
+    command: words[0]!,
+    args: words.slice(1),
     environment: process.env,
     user: null,
   });

@@ -203,14 +203,13 @@ describe.skipIf(lab.missing)('3. and 4. a target that does not answer', () => {
       { env: plainEnv, stdio: ['ignore', 'ignore', 'pipe'] },
     );
     later(() => near.kill());
-    await once(near.stderr!, 'data');
+    await once(near.stderr, 'data');
     const stuck = Array.from({ length: 3 }, () => knock(through, 7001, 2500));
     await until('three dials', () => through.of('opened').length >= 3);
     const began = performance.now();
     expect(await knock(through, 7002, 2000)).toEqual(['connected', 'hello']);
     expect(performance.now() - began).toBeLessThan(2000);
-    const number = (event: { tap?: unknown }): boolean => event.tap === '192.0.2.1:9';
-    expect(through.of('dialled').filter(number)).toEqual([]);
+    expect(through.of('dialled').filter(({ target }) => target === '192.0.2.1:9')).toEqual([]);
     await Promise.all(stuck);
   });
 });
@@ -269,6 +268,41 @@ describe.skipIf(linux.missing)('5. a stopped reader stops the writer', () => {
     far.socket.resume();
     await until('all of it', () => got === PUSHED && far.ended);
     expect(rssBytes(through.pid) - before).toBeLessThan(GROWTH_MAX);
+  });
+});
+
+describe.skipIf(linux.missing)('5. a client that never reads', () => {
+  it('stops the server, and memory stays bounded', async () => {
+    const chunk = Buffer.alloc(MEGABYTE, 'x');
+    let pushed = 0;
+    const server = await behind(({ socket }) => {
+      const push = (): void => {
+        do {
+          pushed += chunk.length;
+        } while (socket.write(chunk) && pushed < PUSHED);
+      };
+      socket.once('data', push).on('drain', () => pushed < PUSHED && push());
+    });
+    const through = await tap(['0', String(server.port), '--quiet'], { json: false });
+    const before = rssBytes(through.pid);
+    const lazy = connect(through.port, '127.0.0.1').pause();
+    later(() => lazy.destroy());
+    lazy.write('go on');
+    let still = 0;
+    let at = 0;
+    await until('the server to stand still', () => {
+      still = pushed > 0 && pushed === at ? still + 1 : 0;
+      at = pushed;
+      return still > 40;
+    });
+    expect(pushed).toBeLessThan(PUSHED / 4);
+    expect(rssBytes(through.pid) - before).toBeLessThan(GROWTH_MAX);
+    // Others are served meanwhile.
+    const other = enter(through.port);
+    await until('another', () => other.connected);
+    other.socket.end('x');
+    await until('its words', () => server.sockets.some((seen) => text(seen) === 'x'));
+    lazy.destroy();
   });
 });
 

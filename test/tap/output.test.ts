@@ -176,7 +176,74 @@ describe.skipIf(lab.missing)('what is printed', () => {
   });
 });
 
+describe.skipIf(lab.missing)('where it listens', () => {
+  it('10000 above the target, or the next free port', async () => {
+    const [first, second] = [await shown([String(server.port)]), await shown([String(server.port)])];
+    // Above 55535 it goes on at 1024, where others may be.
+    const wanted = server.port + 10_000 <= 65_535 ? server.port + 10_000 : server.port - 65_536 + 11_024;
+    expect(first.port).toBeGreaterThanOrEqual(wanted);
+    expect(second.port).toBeGreaterThan(first.port);
+    expect([await say(first.port, 'PING'), await say(second.port, 'PING')]).toEqual(['PONG\n', 'PONG\n']);
+  });
+
+  it('-l and -r, and a word for one of them', async () => {
+    const port = await freePort();
+    const both = await shown(['-l', String(port), '-r', `127.0.0.1:${server.port}`]);
+    expect(both.port).toBe(port);
+    expect(await say(both.port, 'PING')).toBe('PONG\n');
+    await both.stop();
+    const one = await shown(['-r', String(server.port), `127.0.0.1:${port}`]);
+    expect(one.port).toBe(port);
+    expect(await say(port, 'PING')).toBe('PONG\n');
+  });
+});
+
+describe.skipIf(linux.missing)('output that nobody reads', () => {
+  it('delays nobody; what is not shown is counted', async () => {
+    const made = await target(({ socket }) => socket.pipe(socket));
+    later(() => made.close());
+    const port = await freePort();
+    const words = ['tap', String(port), String(made.port), '--bytes', '--json'];
+    const child = spawn(process.execPath, [cli, ...words], { env: plainEnv, stdio: ['ignore', 'pipe', 'inherit'] });
+    later(() => child.kill('SIGKILL'));
+    // Its first lines, and then no more: the pipe is full after 64 kB.
+    let said = '';
+    await new Promise<void>((resolve) => {
+      child.stdout.setEncoding('utf8').on('data', (part: string) => {
+        said += part;
+        if (said.includes('"standing"')) {
+          child.stdout.pause();
+          resolve();
+        }
+      });
+    });
+    const sink = client(port);
+    let got = 0;
+    sink.socket.on('data', (bytes: Buffer) => {
+      got += bytes.length;
+    });
+    const size = 40e6;
+    sink.socket.end(Buffer.alloc(size, 'x'));
+    await until('all of it, there and back', () => got === size);
+    child.stdout.resume();
+    await until('the count of what was lost', () => /"type":"lost"/.test(said.slice(-2_000_000)) || /"type":"ended"/.test(said.slice(-4000)));
+    expect(said).toMatch(/"type":"lost","at":-?\d+,"source":"tap","count":[1-9]/);
+    sink.socket.destroy();
+    child.kill('SIGINT');
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect(code).toBe(0);
+  });
+});
+
 describe.skipIf(linux.missing)('how it ends', () => {
+  it('two signals at once: it leaves without a word', async () => {
+    const one = await shown(['0', '1']);
+    one.child.kill('SIGTERM');
+    one.child.kill('SIGINT');
+    const { code } = await one.ended;
+    expect([130, 143]).toContain(code);
+  });
+
   it.each(['SIGINT', 'SIGTERM'] as const)('%s: connections are closed, the summary, exit code 0', async (signal) => {
     const made = await target();
     later(() => made.close());

@@ -1,7 +1,7 @@
 /** The built program as people start it, and the servers and clients on either side of it. Everything is ended by its pid. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -199,11 +199,13 @@ export interface TapRun {
   /** Words before `node dist/cli.js`: prlimit and the like. */
   readonly before?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** Which events are kept; all, unless said. */
+  readonly keep?: (event: Event) => boolean;
 }
 
 /** Starts `sockscope tap WORDS --json` (or without --json) and waits until all taps have said where they listen. */
 export async function tap(words: readonly string[], options: TapRun = {}): Promise<Tap> {
-  const { taps = 1, json = true, before = [], env = {} } = options;
+  const { taps = 1, json = true, before = [], env = {}, keep = () => true } = options;
   const command = [...before, process.execPath, cli, 'tap', ...words, ...(json ? ['--json'] : [])];
   const child = spawn(command[0]!, command.slice(1), {
     env: { ...plainEnv, ...env },
@@ -216,9 +218,14 @@ export async function tap(words: readonly string[], options: TapRun = {}): Promi
     const parts = (rest + text).split('\n');
     rest = parts.pop() ?? '';
     for (const line of parts) {
-      lines.push(line);
-      if (json) {
-        events.push(JSON.parse(line) as Event);
+      if (!json) {
+        lines.push(line);
+        continue;
+      }
+      const event = JSON.parse(line) as Event;
+      if (keep(event)) {
+        events.push(event);
+        lines.push(line);
       }
     }
   });
@@ -279,6 +286,20 @@ export async function tap(words: readonly string[], options: TapRun = {}): Promi
 /** The kernel's numbers about a process. */
 export function descriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** Those that are sockets. */
+export function sockets(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => targetOf(`/proc/${pid}/fd/${fd}`).startsWith('socket:')).length;
+}
+
+/** It may be closed at any moment. */
+function targetOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
 }
 
 export function rssBytes(pid: number): number {

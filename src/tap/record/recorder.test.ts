@@ -14,6 +14,7 @@ import { createReader } from '../../wire/pcapng.ts';
 import { hear } from '../../wire/pcapng-fixture.ts';
 import type { Observation } from '../observation.ts';
 import { createTapRecorder, type TapRecorder } from './recorder.ts';
+import { createSynthesis, MAX_TALKS } from './synthesis.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sockscope-tap-record-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -325,6 +326,25 @@ function followed(part: string): { client: string; server: string; clientEnd: st
     clientEnd,
   };
 }
+
+test('memory is bounded: the connection opened longest ago is given up, and that is counted', () => {
+  let seen = 0;
+  const synthesis = createSynthesis(
+    { frame: () => {}, lost: () => seen++ },
+    { ownerOf: () => '', errnoText: () => '' },
+  );
+  const entered = tcp('127.0.0.1', 1);
+  const on = { at: 0, tap: 'many' };
+  for (let connection = 1; connection <= MAX_TALKS + 1000; connection++) {
+    const client = tcp('127.0.0.1', connection & 0xffff);
+    synthesis.observe({ type: 'opened', ...on, connection, client, entered });
+  }
+  expect({ size: synthesis.size, seen }).toEqual({ size: MAX_TALKS, seen: 1000 });
+  synthesis.observe({ type: 'bytes', ...on, connection: 1000, from: 'client', bytes: bytesOf('gone') });
+  expect(seen).toBe(1001);
+  synthesis.observe({ type: 'bytes', ...on, connection: 1001, from: 'client', bytes: bytesOf('here') });
+  expect(seen).toBe(1001);
+});
 
 describe('a recording says', () => {
   test('when it happened, to the nanosecond, across the second', () => {

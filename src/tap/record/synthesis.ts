@@ -67,6 +67,8 @@ export function createSynthesis(sink: FrameSink, options: SynthesisOptions): Syn
   const taps = new Map<string, Map<number, Talk>>();
   /** All talks in the order in which they were opened. */
   const talks = new Map<Talk, readonly [tap: string, connection: number]>();
+  /** Stays where the oldest is: a new iterator would walk over all that was deleted before it. */
+  let oldest = talks.keys();
   /** Written in turns: the frame before stays as it is while its sink waits for what belongs to it. */
   const buffers = [new Uint8Array(LONGEST_FRAME), new Uint8Array(LONGEST_FRAME)] as const;
   let turn = 0;
@@ -116,9 +118,8 @@ export function createSynthesis(sink: FrameSink, options: SynthesisOptions): Syn
 
   function open(seen: Opened): void {
     if (talks.size >= MAX_TALKS) {
-      const [oldest] = talks.keys();
       sink.lost(seen, `more than ${MAX_TALKS} connections at a time: the oldest is not recorded any further`);
-      forget(oldest!);
+      giveUpOldest();
     }
     const { tap, connection, client, entered } = seen;
     const ends = endsOf(client, entered, opened++);
@@ -148,6 +149,17 @@ export function createSynthesis(sink: FrameSink, options: SynthesisOptions): Syn
     }
     if (!ends.udp) {
       send(seen, talk, 'client', SYN);
+    }
+  }
+
+  function giveUpOldest(): void {
+    let next = oldest.next();
+    if (next.done) {
+      oldest = talks.keys();
+      next = oldest.next();
+    }
+    if (!next.done) {
+      forget(next.value);
     }
   }
 

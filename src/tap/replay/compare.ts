@@ -2,12 +2,12 @@
 import { type Exchange, latencyOf, replyBytes } from './exchanges.ts';
 import { type Log, type Said, shownIn } from './log.ts';
 import type { Played } from './play.ts';
-import { shownBytes } from './shown.ts';
+import { shownBytes, shownText } from './shown.ts';
 
 export interface Difference {
   /** `http.status`; `bytes` where nobody understands them, `replies` for their number, `connection` for its end. */
   readonly field: string;
-  readonly then: string;
+  readonly recorded: string;
   readonly now: string;
 }
 
@@ -60,8 +60,11 @@ export function compare({ conversation, log, exchanges, errno }: Played, ignores
     }
     const differences =
       log === null || now === undefined
-        ? [{ field: 'reply', then: repliesText(then, conversation.log), now: notSent(errno) }]
-        : differencesOf({ of: then, log: conversation.log }, { of: now, log }, ignores);
+        ? [{ field: 'reply', recorded: repliesText(then, conversation.log), now: notSent(errno) }]
+        : [
+            ...differencesOf({ of: then, log: conversation.log }, { of: now, log }, ignores),
+            ...endDifference(then, now, index === conversation.exchanges.length - 1),
+          ];
     return [
       {
         stream: conversation.stream,
@@ -109,7 +112,7 @@ function differencesOf(then: Side, now: Side, ignores: Ignores): Difference[] {
     } else {
       found.push({
         field: 'replies',
-        then: repliesText(then.of, then.log),
+        recorded: repliesText(then.of, then.log),
         now: repliesText(now.of, now.log),
       });
     }
@@ -119,13 +122,17 @@ function differencesOf(then: Side, now: Side, ignores: Ignores): Difference[] {
       found.push(one);
     }
   }
-  if (then.of.closes !== now.of.closes) {
-    found.push({ field: 'connection', then: closesText(then.of), now: closesText(now.of) });
-  }
   return found;
 }
 
 const ENDS = { fin: 'closed by the server', reset: 'reset by the server' } as const;
+
+/** After the last exchange it is the client that goes, unless the server did: what the server would have done is not known. */
+function endDifference(then: Exchange, now: Exchange, last: boolean): Difference[] {
+  return then.closes === now.closes || (last && then.closes === null)
+    ? []
+    : [{ field: 'connection', recorded: closesText(then), now: closesText(now) }];
+}
 
 function closesText({ closes }: Exchange): string {
   return closes === null ? 'stays open' : ENDS[closes];
@@ -141,31 +148,35 @@ function messageDifferences(
   const { protocol, fields } = then.heard;
   const other = now.heard.fields;
   if (protocol !== now.heard.protocol) {
-    return [{ field: 'protocol', then: protocol, now: now.heard.protocol }];
+    return [{ field: 'protocol', recorded: protocol, now: now.heard.protocol }];
   }
   const found: Difference[] = [];
-  let expected = Buffer.from(thenLog.server.subarray(then.from, then.to)).toString('latin1');
-  let opaque = false;
+  /** Values that may differ, where the rest of the bytes can still be compared around them. */
+  const varying: [string, string][] = [];
+  let opaque = ignores.has(`${protocol}.bytes`);
   for (const name of new Set([...Object.keys(fields), ...Object.keys(other)])) {
     const [a, b] = [fields[name], other[name]];
     if (json(a) === json(b)) {
       continue;
     }
     if (!ignores.has(`${protocol}.${name}`)) {
-      found.push({ field: `${protocol}.${name}`, then: shown(then, name), now: shown(now, name) });
+      found.push({ field: `${protocol}.${name}`, recorded: shown(then, name), now: shown(now, name) });
     } else if (typeof a === 'string' && typeof b === 'string') {
-      // With the ignored value in its place the rest of the bytes can still be compared.
-      expected = expected.replace(a, () => b);
+      varying.push([a, b]);
     } else {
       opaque = true;
     }
   }
-  if (found.length === 0 && !opaque) {
-    const bytes = Buffer.from(nowLog.server.subarray(now.from, now.to));
-    const one = bytesDifference(Buffer.from(expected, 'latin1'), bytes);
-    return one === null ? [] : [{ ...one, field: `${protocol} bytes` }];
+  if (found.length > 0 || opaque) {
+    return found;
   }
-  return found;
+  // A decoder does not tell of everything (rows, the end of a long body): the bytes do.
+  const one = bytesDifference(
+    thenLog.server.subarray(then.from, then.to),
+    nowLog.server.subarray(now.from, now.to),
+    varying,
+  );
+  return one === null ? [] : [{ ...one, field: `${protocol}.bytes` }];
 }
 
 function json(value: unknown): string {
@@ -184,18 +195,57 @@ function cut(text: string): string {
 
 const AROUND = 8;
 
-function bytesDifference(then: Uint8Array, now: Uint8Array): Difference | null {
-  const most = Math.max(then.length, now.length);
-  let at = 0;
-  while (at < most && then[at] === now[at]) {
-    at++;
+function bytesDifference(
+  then: Uint8Array,
+  now: Uint8Array,
+  varying: readonly (readonly [string, string])[] = [],
+): Difference | null {
+  let a = 0;
+  let b = 0;
+  for (;;) {
+    while (a < then.length && then[a] === now[b]) {
+      a++;
+      b++;
+    }
+    if (a === then.length && b === now.length) {
+      return null;
+    }
+    const past = pastVarying(then, a, now, b, varying);
+    if (past === null) {
+      return {
+        field: 'bytes',
+        recorded: excerpt(then, a),
+        now: excerpt(now, b),
+      };
+    }
+    [a, b] = past;
   }
-  if (at === most) {
-    return null;
+}
+
+/** The difference lies inside a value that may differ: where both go on behind it. */
+function pastVarying(
+  then: Uint8Array,
+  a: number,
+  now: Uint8Array,
+  b: number,
+  varying: readonly (readonly [string, string])[],
+): [number, number] | null {
+  for (const [one, other] of varying) {
+    for (let back = 0; back <= Math.min(one.length, other.length, a, b); back++) {
+      const [from, to] = [a - back + one.length, b - back + other.length];
+      if (from > a && textAt(then, a - back, from) === one && textAt(now, b - back, to) === other) {
+        return [from, to];
+      }
+    }
   }
-  const excerpt = (bytes: Uint8Array): string =>
-    bytes.length === 0
-      ? 'nothing'
-      : `${bytes.length} B, at ${at}: ${shownBytes(bytes.subarray(Math.max(0, at - AROUND), at + 2 * AROUND)).replace(/^\d+ B {2}/, '')}`;
-  return { field: 'bytes', then: excerpt(then), now: excerpt(now) };
+  return null;
+}
+
+function textAt(bytes: Uint8Array, from: number, to: number): string {
+  return Buffer.from(bytes.subarray(from, to)).toString('latin1');
+}
+
+function excerpt(bytes: Uint8Array, at: number): string {
+  const near = bytes.subarray(Math.max(0, at - AROUND), at + 2 * AROUND);
+  return bytes.length === 0 ? 'nothing' : `${bytes.length} B, from ${at}: ${shownText(near)}`;
 }

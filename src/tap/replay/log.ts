@@ -48,6 +48,9 @@ export interface Log {
   readonly ended: Ending | null;
 }
 
+/** The decoder of what no other understands: its messages are turns, not meanings. */
+const NO_PROTOCOL = 'hex';
+
 export interface LogWriter {
   bytes(side: Side, bytes: Uint8Array, from: number, to: number, at: number): void;
   message(spoken: Spoken): void;
@@ -81,6 +84,10 @@ export function createLog(began: number, reveal: boolean): LogWriter {
       }
     },
     message(spoken) {
+      if (spoken.decoder.name === NO_PROTOCOL) {
+        failed = true;
+        return;
+      }
       const one = saidOf(spoken, reveal);
       stars ||= hasStars(one.heard, spoken.decoder.secrets);
       spans[spoken.side].add(one, spoken.message.bytes, spoken.endsAt);

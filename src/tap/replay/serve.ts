@@ -1,39 +1,19 @@
 /** Plays the server's side of a recording to whoever connects. */
 import type { Address, Listener, Reactor, Stream, StreamEvents } from '../../reactor/reactor.ts';
-import { createPool, type Pool } from './pool.ts';
+import { createPool } from './pool.ts';
 import type { Conversation } from './recording.ts';
+import type { Manner, Stage } from './stage.ts';
 import { createVisit, type Visit } from './visit.ts';
 
-export type ServeEvent = { readonly at: number; readonly number: number } & (
-  | { readonly type: 'accepted'; readonly client: Address; readonly stream: number }
-  /** `alike`: by what it means; its bytes are others. `stream`: whose reply it was. */
-  | { readonly type: 'answered'; readonly shown: string; readonly stream: number; readonly alike: boolean }
-  /** In order: what was said is not what had been recorded there, and it is answered all the same. */
-  | { readonly type: 'differs'; readonly shown: string; readonly recorded: string }
-  | { readonly type: 'unmatched'; readonly shown: string; readonly told: 'error' | 'closed' }
-  | { readonly type: 'ended' }
-);
-
-export interface ServeOptions {
+export interface ServeOptions extends Manner {
   readonly listen: Address;
   /** At least one; connections are taken for them in turns. */
   readonly conversations: readonly Conversation[];
-  readonly inOrder: boolean;
-  /** 1: as recorded; 10: ten times as fast; 0: at once. */
-  readonly speed: number;
-  readonly reveal: boolean;
-  readonly tell: (event: ServeEvent) => void;
 }
 
 export interface Serving {
   readonly address: Address;
   close(): void;
-}
-
-/** Shared by the visits of one listener. */
-export interface Stage extends Omit<ServeOptions, 'listen' | 'conversations'> {
-  readonly reactor: Reactor;
-  readonly pool: Pool;
 }
 
 /** Listens, or says why not (-errno). */

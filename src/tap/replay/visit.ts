@@ -8,8 +8,8 @@ import { createSpans, type Said, saidOf } from './log.ts';
 import { createOutbox } from './outbox.ts';
 import type { Conversation } from './recording.ts';
 import { refusalOf } from './refusal.ts';
-import type { Stage } from './serve.ts';
 import { shownBytes } from './shown.ts';
+import type { Stage } from './stage.ts';
 
 export interface Visit {
   begin(): void;

@@ -22,10 +22,10 @@ export interface Editable {
   read(text: string): Edited | Unreadable | null;
 }
 
-const ESCAPES = 'Each line with its end (\\r\\n) as it is sent; \\t, \\xHH and \\\\ as in C.';
+const ESCAPES = 'Lines as they are sent: \\r\\n ends one; \\t, \\xHH, \\\\; a \\ at the end joins two.';
 const HEX = 'Two hex digits are a byte; the text beside them is not read.';
-const WORDS = 'The words of the command; quotes and \\r\\n, \\xHH, \\" inside them as in redis-cli.';
-const TEXT = 'A "text", or a reply as it is sent: +OK, -ERR no, :1, $-1 (nothing), *2 …';
+const WORDS = 'The words of one command, quoted as in redis-cli: "two words\\r\\n\\x00"';
+const TEXT = 'A "text" in quotes, or as it is sent: +OK, -ERR no, :1, $-1 for nothing, *2 …';
 /** More of it than this share is no text. */
 const MOST_STRANGE = 1 / 5;
 

@@ -76,15 +76,14 @@ export function editLineText(
   return `${paint.yellow(prompt)}${before.join('')}${caret}${cut(after.join(''), left)}`;
 }
 
-/** What keys do, in lines that fit 80 columns. */
-export function keyHelp(layer: 'messages' | 'bytes', holds: boolean): string[] {
+/** What keys do, in lines that fit 80 columns. `quiet`: there are no lines to change. */
+export function keyHelp(layer: 'messages' | 'bytes', holds: boolean, quiet: boolean): string[] {
   const other = layer === 'messages' ? 'bytes' : 'messages';
-  const all = `l ${other} · x hex · v fields · space pause · s statistics · c clear · q end`;
+  const all = quiet
+    ? 's summary · c clear · q end'
+    : `l ${other} · x hex · v fields · space pause · s summary · c clear · q end`;
   return holds
-    ? [
-        `keys: ${all}`,
-        'held: g go · e edit · d drop · n p next, previous · enter shows it · G all, none more',
-      ]
+    ? [`keys: ${all}`, 'held: g go · e edit · d drop · n p the others · enter shows · G all, for good']
     : [`keys: ${all}`];
 }
 

@@ -37,6 +37,8 @@ const TIME_CELLS = 15;
 const INDENT_CELLS = TIME_CELLS + 2;
 /** A line of hex with its text; beside it the indent shrinks on narrow terminals. */
 const HEX_CELLS = 78;
+/** Values stand below each other, behind names of up to this length. */
+const LONGEST_LABEL = 32;
 /** Of a held message: more is seen in the editor. */
 const MOST_HELD_LINES = 60;
 /** Connection numbers so far: the column grows with them and does not shrink. */
@@ -95,11 +97,18 @@ export function tapLines(options: LineOptions): TapLines {
 
   function fieldLines({ fields }: Heard): string[] {
     const lines: string[] = [];
-    for (const [name, value] of Object.entries(fields)) {
-      const said = fold(printable(oneLine(fieldText(value))), room() - cellsOf(name) - 1);
+    const names = Object.keys(fields);
+    const label = Math.min(
+      LONGEST_LABEL,
+      Math.floor(room() / 2),
+      Math.max(0, ...names.map((name) => name.length)),
+    );
+    for (const name of names) {
+      const cells = Math.max(label, name.length);
+      const said = fold(printable(oneLine(fieldText(fields[name]))), room() - cells - 2);
       for (const [index, part] of said.entries()) {
-        const label = index === 0 ? paint.dim(name) : ' '.repeat(cellsOf(name));
-        lines.push(`${indent}${label} ${part}\n`);
+        const before = index === 0 ? paint.dim(name.padEnd(cells)) : ' '.repeat(cells);
+        lines.push(`${indent}${before}  ${part}\n`);
       }
     }
     return lines;
