@@ -26,6 +26,8 @@ export interface Output {
   /** How lines look; keys change it. */
   readonly look: ShowOptions;
   wants(): Wants;
+  /** Into the recordings that there are. */
+  record(seen: Observation): void;
   show(seen: Observation): void;
   say(text: string): void;
   finish(): void;
@@ -170,10 +172,12 @@ export function createOutput(flags: TapFlags, session: Session, options: OutputO
       reveal: flags.reveal === true,
       brief: look.verbose === 0 && flags.json !== true && !records,
     }),
-    show(seen) {
+    record(seen) {
       if (records) {
         record(seen);
       }
+    },
+    show(seen) {
       const line = text(seen);
       if (line !== '') {
         options.clear();

@@ -60,6 +60,7 @@ export async function runTap(words: readonly string[], flags: TapFlags): Promise
     entry: process.platform === 'linux' ? join(__dirname, 'tap-worker.js') : null,
     tell(seen: Observation) {
       leading?.seen(seen);
+      output.record(seen);
       if (face?.seen(seen) !== true) {
         output.show(seen);
       }
@@ -96,6 +97,7 @@ export async function runTap(words: readonly string[], flags: TapFlags): Promise
   if (flags.quiet === true && process.stderr.isTTY === true && command === null && !holds) {
     live = liveLine(taps);
   }
+  let done = false;
   try {
     face?.start();
     if (command === null) {
@@ -105,6 +107,7 @@ export async function runTap(words: readonly string[], flags: TapFlags): Promise
       const { code } = await leading.run(command);
       process.exitCode = code;
     }
+    done = true;
   } finally {
     face?.close();
     live?.close();
@@ -112,7 +115,7 @@ export async function runTap(words: readonly string[], flags: TapFlags): Promise
     await api?.close();
     const { taps: last, commands } = await taps.end();
     output.finish();
-    if (flags.json !== true) {
+    if (flags.json !== true && done) {
       output.say(tapSummary(totalsOf(last), commands, session.clock.now() / 1e9, output.colour));
     }
   }

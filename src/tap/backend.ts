@@ -17,6 +17,8 @@ import type { FromThread, ThreadOrder } from './thread.ts';
 
 /** Observations that wait for the main thread, in bytes. */
 const RING_BYTES = 16 * 1024 * 1024;
+/** The thread counts held messages from 1; no session holds so many. */
+const HELD_HERE = 1_000_000;
 /** Taken in one go before the main thread does something else. */
 const TAKEN_AT_ONCE = 1000;
 
@@ -147,6 +149,7 @@ export function startHere({ tell, wants, seed, zero, enter }: BackendOptions): B
   const engine = createEngine(reactor, {
     wants,
     seed,
+    heldFrom: HELD_HERE,
     enter,
     resolve: (host, port, done) => void addressesOf(host, port).then(done),
     listens: (target) => table.listens(target),

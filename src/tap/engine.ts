@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly wants: Wants;
   readonly listens: (target: Address) => boolean | null;
   readonly seed: number;
+  /** Numbers of held messages begin behind it: they are unique in a session that has two engines. */
+  readonly heldFrom: number;
   readonly enter: TapHost['enter'];
   /** Looks up a name that a client asked for. */
   readonly resolve: (host: string, port: number, done: (addresses: Resolved) => void) => void;
@@ -69,7 +71,7 @@ export function createEngine(reactor: Reactor, options: EngineOptions): Engine {
   const gone = new Map<string, Counts>();
   const statistics = createStatistics();
   const budget = { pending: 0 };
-  let lastHeld = 0;
+  let lastHeld = options.heldFrom;
   /** Messages that wait for a person: where. */
   const holding = new Map<number, { readonly tap: string; readonly connection: number }>();
   const now = (): number => reactor.now();

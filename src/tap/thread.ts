@@ -56,6 +56,7 @@ export function runThread(port: MessagePort, { ring, patient, wants, seed, zero 
   const engine = createEngine(reactor, {
     wants,
     seed,
+    heldFrom: 0,
     listens: (target) => table.listens(target),
     resolve(host, port, done) {
       asked.set(++questions, done);
@@ -67,7 +68,10 @@ export function runThread(port: MessagePort, { ring, patient, wants, seed, zero 
     },
     tell(observation) {
       const record = encodeObservation(observation);
-      producer.put(record, 0, record.length);
+      if (!producer.put(record, 0, record.length) && observation.type === 'held') {
+        // Nobody will ever hear of it, so nobody could let it go.
+        reactor.soon(() => engine.release(observation.id, { verdict: 'go' }));
+      }
     },
   });
   let ended = false;

@@ -114,6 +114,7 @@ export function tapEvents(netns: number): TapEvents {
             id: seen.id,
             protocol: seen.heard.protocol,
             summary: seen.heard.summary,
+            base64: Buffer.from(seen.bytes).toString('base64'),
           });
         case 'dial-failed':
         case 'trouble':

@@ -5,7 +5,19 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { client, target, text } from '../fixtures/engine.ts';
 import { needs } from '../needs.ts';
 import { type Nginx, nginx } from './nginx.ts';
-import { answers, cleanUp, freePort, type Ran, type Redis, redis, run, serve, type Tap, tap, until } from './program.ts';
+import {
+  answers,
+  cleanUp,
+  freePort,
+  type Ran,
+  type Redis,
+  redis,
+  run,
+  serve,
+  type Tap,
+  tap,
+  until,
+} from './program.ts';
 
 const linux = needs('linux');
 const lab = needs('linux', 'redis-server', 'redis-cli', 'nginx', 'curl');
@@ -83,7 +95,11 @@ describe.skipIf(lab.missing)('faults on redis', () => {
   });
 
   it('reply redis -MOVED: the server never sees the GET, the rest goes on', async () => {
-    const one = await before(server.port, '--fault', 'reply redis -MOVED 1 127.0.0.1:7000 when redis.command == "GET"');
+    const one = await before(
+      server.port,
+      '--fault',
+      'reply redis -MOVED 1 127.0.0.1:7000 when redis.command == "GET"',
+    );
     const { out } = await cli(one.port, [], 'SET k v\nGET k\nSTRLEN k\n');
     expect(out.replace(/\n+/g, '\n')).toMatch(/^OK\n(\(error\) )?MOVED 1 127.0.0.1:7000\n1\n$/);
     expect(one.said('server')).toContainEqual(expect.stringMatching(/MOVED/));
@@ -159,7 +175,13 @@ describe.skipIf(lab.missing)('faults on HTTP', () => {
   });
 
   it('--replace, down and up, with the length kept', async () => {
-    const one = await before(site.port, '--replace', 'down:all is well=>it was bad!', '--replace', 'up:/nowhere=>/page');
+    const one = await before(
+      site.port,
+      '--replace',
+      'down:all is well=>it was bad!',
+      '--replace',
+      'up:/nowhere=>/page',
+    );
     // As long as it was: Content-Length is not ours to change.
     expect((await curl(one.port, '/page')).out).toMatch(/all was bad\n/);
     expect((await curl(one.port, '/nowhere')).out).toMatch(/^HTTP\/1.1 200/);
@@ -235,7 +257,14 @@ describe.skipIf(linux.missing)('faults before the first byte', () => {
   it('the same seed repeats the run connection by connection, another does not', async () => {
     const port = await echo();
     async function pattern(seed: number): Promise<string> {
-      const one = await before(port, '--seed', String(seed), '--fault', 'limit-data 0 toxicity 50%', '--quiet');
+      const one = await before(
+        port,
+        '--seed',
+        String(seed),
+        '--fault',
+        'limit-data 0 toxicity 50%',
+        '--quiet',
+      );
       let seen = '';
       for (let i = 0; i < 20; i++) {
         const sink = client(one.port);
@@ -264,12 +293,32 @@ describe.skipIf(needs('linux', 'dig', 'dnsmasq').missing)('faults on UDP', () =>
     const port = await freePort();
     await serve(
       'dnsmasq',
-      ['--no-daemon', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--listen-address=127.0.0.1', '--bind-interfaces', `--port=${port}`, '--pid-file=', '--local=/test/', '--user=root', '--host-record=one.test,192.0.2.1,2001:db8::1'],
+      [
+        '--no-daemon',
+        '--conf-file=/dev/null',
+        '--no-resolv',
+        '--no-hosts',
+        '--listen-address=127.0.0.1',
+        '--bind-interfaces',
+        `--port=${port}`,
+        '--pid-file=',
+        '--local=/test/',
+        '--user=root',
+        '--host-record=one.test,192.0.2.1,2001:db8::1',
+      ],
       () => answers(port),
     );
     const made = await tap(['udp://127.0.0.1:0', `udp://127.0.0.1:${port}`, '--fault', fault]);
     taps.push(made);
-    const { out } = await run('dig', ['@127.0.0.1', '-p', String(made.port), '+tries=1', '+time=3', 'one.test', type]);
+    const { out } = await run('dig', [
+      '@127.0.0.1',
+      '-p',
+      String(made.port),
+      '+tries=1',
+      '+time=3',
+      'one.test',
+      type,
+    ]);
     const ms = Number(/Query time: (\d+) msec/.exec(out)?.[1]);
     if (slow) {
       expect(ms).toBeGreaterThanOrEqual(199);

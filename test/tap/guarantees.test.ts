@@ -169,7 +169,16 @@ async function knock(through: Tap, port: number, patience: number): Promise<stri
     s.on('error', (e) => console.log(e.code)).on('data', (b) => { console.log(String(b)); s.destroy(); });
     setTimeout(() => { if (s.connecting) console.log('nothing'); s.destroy(); process.exit(); }, ${patience}).unref();
     s.on('close', () => process.exit());`;
-  const words = ['-t', String(through.pid), '-U', '-n', '--preserve-credentials', process.execPath, '-e', script];
+  const words = [
+    '-t',
+    String(through.pid),
+    '-U',
+    '-n',
+    '--preserve-credentials',
+    process.execPath,
+    '-e',
+    script,
+  ];
   return (await run('nsenter', words)).out.trim().split('\n');
 }
 
@@ -177,7 +186,9 @@ describe.skipIf(lab.missing)('3. and 4. a target that does not answer', () => {
   const inside = ['unshare', '-Urn', 'sh', '-c', `${NETWORK} && exec "$@"`, 'sh'];
 
   it('a dial that takes too long is said, its client is reset, and the next one is not answered either', async () => {
-    const through = await tap(['127.0.0.1:7001', '192.0.2.1:9', '--dial-timeout', '1500ms'], { before: inside });
+    const through = await tap(['127.0.0.1:7001', '192.0.2.1:9', '--dial-timeout', '1500ms'], {
+      before: inside,
+    });
     expect(await knock(through, 7001, 10_000)).toEqual(['connected', 'ECONNRESET']);
     await until('it to be told', () => through.of('dial-failed').length > 0);
     expect(through.of('dial-failed')[0]).toMatchObject({ errno: -110, told: 'reset', target: '192.0.2.1:9' });
@@ -258,7 +269,9 @@ describe.skipIf(linux.missing)('5. a stopped reader stops the writer', () => {
     const grown = rssBytes(through.pid) - before;
     expect(pushed).toBeLessThan(PUSHED / 4);
     expect(grown).toBeLessThan(GROWTH_MAX);
-    console.log(`${words.join(' ')}: ${pushed / MEGABYTE} MB left the writer, the tap grew by ${(grown / MEGABYTE).toFixed(1)} MB (bound ${GROWTH_MAX / MEGABYTE} MB)`);
+    console.log(
+      `${words.join(' ')}: ${pushed / MEGABYTE} MB left the writer, the tap grew by ${(grown / MEGABYTE).toFixed(1)} MB (bound ${GROWTH_MAX / MEGABYTE} MB)`,
+    );
     const far = await until('the connection', () => server.sockets.at(-1));
     let got = 0;
     far.socket.removeAllListeners('data');

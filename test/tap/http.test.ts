@@ -1,10 +1,10 @@
 /** curl and other clients get the same through the built tap as without it, and what they say is decoded. */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../needs.ts';
@@ -32,7 +32,9 @@ function origin(): Server {
       length += piece.length;
     });
     request.on('end', () =>
-      response.end(`${request.method} ${length} ${hash.digest('hex')} ${request.headers['transfer-encoding']}\n`),
+      response.end(
+        `${request.method} ${length} ${hash.digest('hex')} ${request.headers['transfer-encoding']}\n`,
+      ),
     );
   });
   // RFC 6455 section 4.2.2: as little of a WebSocket server as there can be; it echoes one frame's text.
@@ -72,7 +74,12 @@ beforeAll(async () => {
 afterAll(cleanUp);
 
 /** What curl gets without the tap and with it; `:PORT` in its words is the server's or the tap's. */
-async function twice(words: readonly string[], port: number, tapped: Tap, input?: Uint8Array): Promise<{ out: string; said: string[]; heard: string[] }> {
+async function twice(
+  words: readonly string[],
+  port: number,
+  tapped: Tap,
+  input?: Uint8Array,
+): Promise<{ out: string; said: string[]; heard: string[] }> {
   const go = (to: number) =>
     run(
       'curl',
@@ -80,18 +87,24 @@ async function twice(words: readonly string[], port: number, tapped: Tap, input?
       input === undefined ? {} : { input },
     );
   // nginx names itself by the port that was asked for, and the second may turn in between.
-  const clean = (text: string, to: number): string => text.replace(/Date: .*\r\n/gi, '').replaceAll(`:${to}`, ':PORT');
+  const clean = (text: string, to: number): string =>
+    text.replace(/Date: .*\r\n/gi, '').replaceAll(`:${to}`, ':PORT');
   const straight = await go(port);
   const from = tapped.events.length;
   const ended = tapped.of('ended').length;
   const second = await go(tapped.port);
-  expect([second.code, second.err, clean(second.out, tapped.port)]).toEqual([straight.code, straight.err, clean(straight.out, port)]);
+  expect([second.code, second.err, clean(second.out, tapped.port)]).toEqual([
+    straight.code,
+    straight.err,
+    clean(straight.out, port),
+  ]);
   expect(createHash('sha1').update(second.bytes.subarray(-1000)).digest('hex')).toBe(
     createHash('sha1').update(straight.bytes.subarray(-1000)).digest('hex'),
   );
   await until('the connection to end', () => tapped.of('ended').length > ended);
   const told = tapped.events.slice(from).filter(({ type }) => type === 'message');
-  const of = (side: string): string[] => told.filter((one) => one.from === side).map((one) => String(one.summary));
+  const of = (side: string): string[] =>
+    told.filter((one) => one.from === side).map((one) => String(one.summary));
   return { out: straight.out, said: of('client'), heard: of('server') };
 }
 
@@ -99,7 +112,12 @@ describe.skipIf(lab.missing)('HTTP through a tap', () => {
   it('several URLs over one kept connection', async () => {
     const urls = ['/page', '/none', '/old', '/page'].map((path) => `http://127.0.0.1:PORT${path}`);
     const { said, heard } = await twice(['-i', ...urls], site.port, through);
-    expect(said.map((one) => one.split(' ').slice(0, 2).join(' '))).toEqual(['GET /page', 'GET /none', 'GET /old', 'GET /page']);
+    expect(said.map((one) => one.split(' ').slice(0, 2).join(' '))).toEqual([
+      'GET /page',
+      'GET /none',
+      'GET /old',
+      'GET /page',
+    ]);
     expect(heard.map((one) => Number(/\d{3}/.exec(one)?.[0]))).toEqual([200, 404, 301, 200]);
     expect(through.of('opened')).toHaveLength(1);
   });
@@ -122,7 +140,9 @@ describe.skipIf(lab.missing)('HTTP through a tap', () => {
     const words = ['-sS', `http://127.0.0.1:${through.port}/big`];
     const ran = await run('curl', words);
     expect(ran.bytes.equals(BIG)).toBe(true);
-    await until('the reply', () => through.events.some((one) => one.type === 'message' && Number(one.bytes) > BIG.length));
+    await until('the reply', () =>
+      through.events.some((one) => one.type === 'message' && Number(one.bytes) > BIG.length),
+    );
   });
 
   it.each([
@@ -151,7 +171,10 @@ describe.skipIf(lab.missing)('HTTP through a tap', () => {
     await until('the echo', () => got.includes('hello'));
     socket.destroy();
     const frames = (): unknown[] =>
-      nodeTap.of('message').filter(({ protocol }) => protocol === 'websocket').map(({ summary }) => summary);
+      nodeTap
+        .of('message')
+        .filter(({ protocol }) => protocol === 'websocket')
+        .map(({ summary }) => summary);
     await until('both frames', () => frames().length === 2);
     expect(frames()).toEqual([expect.stringContaining('hello'), expect.stringContaining('hello')]);
     expect(nodeTap.said('server').some((one) => /101/.test(one))).toBe(true);
@@ -176,7 +199,11 @@ describe.skipIf(h2.missing)('HTTP/2 without TLS through a tap', () => {
     ['/page', /^200 /],
     ['/none', /^404 /],
   ])('curl with prior knowledge gets %s', async (path, status) => {
-    const { said, heard } = await twice(['-i', '--http2-prior-knowledge', `http://127.0.0.1:PORT${path}`], port, h2Tap);
+    const { said, heard } = await twice(
+      ['-i', '--http2-prior-knowledge', `http://127.0.0.1:PORT${path}`],
+      port,
+      h2Tap,
+    );
     expect(said).toContain(`GET ${path}`);
     expect(heard).toContainEqual(expect.stringMatching(status));
   });
@@ -190,10 +217,30 @@ describe.skipIf(h2.missing)('HTTP/2 without TLS through a tap', () => {
 
 describe.skipIf(lab.missing)('fronts', () => {
   it.each([
-    ['SOCKS5, an address', 'socks5://127.0.0.1:0', (port: number) => ['--socks5', `127.0.0.1:${port}`], '127.0.0.1'],
-    ['SOCKS5, a name', 'socks5://127.0.0.1:0', (port: number) => ['--socks5-hostname', `127.0.0.1:${port}`], 'localhost'],
-    ['SOCKS4a, a name', 'socks5://127.0.0.1:0', (port: number) => ['--socks4a', `127.0.0.1:${port}`], 'localhost'],
-    ['CONNECT', 'connect://127.0.0.1:0', (port: number) => ['-x', `http://127.0.0.1:${port}`, '-p'], 'localhost'],
+    [
+      'SOCKS5, an address',
+      'socks5://127.0.0.1:0',
+      (port: number) => ['--socks5', `127.0.0.1:${port}`],
+      '127.0.0.1',
+    ],
+    [
+      'SOCKS5, a name',
+      'socks5://127.0.0.1:0',
+      (port: number) => ['--socks5-hostname', `127.0.0.1:${port}`],
+      'localhost',
+    ],
+    [
+      'SOCKS4a, a name',
+      'socks5://127.0.0.1:0',
+      (port: number) => ['--socks4a', `127.0.0.1:${port}`],
+      'localhost',
+    ],
+    [
+      'CONNECT',
+      'connect://127.0.0.1:0',
+      (port: number) => ['-x', `http://127.0.0.1:${port}`, '-p'],
+      'localhost',
+    ],
   ])('%s: curl gets the page, and the request is decoded', async (_, listen, words, host) => {
     const front = await tap([listen]);
     const ran = await run('curl', ['-sS', ...words(front.port), `http://${host}:${site.port}/page`]);
@@ -210,7 +257,11 @@ describe.skipIf(lab.missing)('fronts', () => {
     const ran = await run('curl', ['-sS', ...words(front.port), `http://127.0.0.1:${nobody}/`]);
     expect(ran.code).toBe(code);
     await until('the dial', () => front.of('dial-failed').length === 1);
-    expect(front.of('dial-failed')[0]).toMatchObject({ errno: -111, told: 'refused', target: `127.0.0.1:${nobody}` });
+    expect(front.of('dial-failed')[0]).toMatchObject({
+      errno: -111,
+      told: 'refused',
+      target: `127.0.0.1:${nobody}`,
+    });
   });
 });
 
@@ -226,21 +277,24 @@ describe.skipIf(balancer.missing)('the PROXY protocol', () => {
     await until('the request', () => one.said('client').some((text) => text.startsWith('GET /who')));
   });
 
-  it.each(['send-proxy', 'send-proxy-v2'])('in (haproxy, %s) and out: the first client stays the client', async (sends) => {
-    const inside = await nginx(SAYS, 'proxy_protocol');
-    const one = await tap(['0', String(inside.port), '--proxy-in', '--proxy-out', '2']);
-    const place = await freePort();
-    const file = join(folder(), 'haproxy.cfg');
-    writeFileSync(
-      file,
-      `defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\nlisten l\n  bind 127.0.0.1:${place}\n  server s 127.0.0.1:${one.port} ${sends}\n`,
-    );
-    await serve('haproxy', ['-db', '-f', file], () => answers(place));
-    const port = await freePort();
-    const ran = await run('curl', ['-sS', '--local-port', String(port), `http://127.0.0.1:${place}/who`]);
-    expect(ran.out).toBe(`127.0.0.1 ${port}\n`);
-    await until('the request', () => one.said('client').some((text) => text.startsWith('GET /who')));
-  });
+  it.each(['send-proxy', 'send-proxy-v2'])(
+    'in (haproxy, %s) and out: the first client stays the client',
+    async (sends) => {
+      const inside = await nginx(SAYS, 'proxy_protocol');
+      const one = await tap(['0', String(inside.port), '--proxy-in', '--proxy-out', '2']);
+      const place = await freePort();
+      const file = join(folder(), 'haproxy.cfg');
+      writeFileSync(
+        file,
+        `defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\nlisten l\n  bind 127.0.0.1:${place}\n  server s 127.0.0.1:${one.port} ${sends}\n`,
+      );
+      await serve('haproxy', ['-db', '-f', file], () => answers(place));
+      const port = await freePort();
+      const ran = await run('curl', ['-sS', '--local-port', String(port), `http://127.0.0.1:${place}/who`]);
+      expect(ran.out).toBe(`127.0.0.1 ${port}\n`);
+      await until('the request', () => one.said('client').some((text) => text.startsWith('GET /who')));
+    },
+  );
 
   it('a client without the header is not let in, and that is said', async () => {
     const one = await tap(['0', String(site.port), '--proxy-in']);

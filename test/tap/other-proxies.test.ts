@@ -21,21 +21,73 @@ type Question = keyof typeof TABLE;
 
 /** Rows and cells as they are printed; cells in the order of PROXIES. */
 const TABLE = {
-  clientFin: ['client says FIN, the server answers a second later', 'arrives', 'arrives', 'arrives', 'cut off', 'arrives', 'cut off'],
-  serverFin: ['server says FIN, the client goes on a second later', 'arrives', 'arrives', 'arrives', 'cut off', 'arrives', 'cut off'],
+  clientFin: [
+    'client says FIN, the server answers a second later',
+    'arrives',
+    'arrives',
+    'arrives',
+    'cut off',
+    'arrives',
+    'cut off',
+  ],
+  serverFin: [
+    'server says FIN, the client goes on a second later',
+    'arrives',
+    'arrives',
+    'arrives',
+    'cut off',
+    'arrives',
+    'cut off',
+  ],
   serverReset: ['server sends RST: the client gets', 'RST', 'RST', 'FIN', 'FIN', 'FIN', 'FIN'],
   clientReset: ['client sends RST: the server gets', 'RST', 'RST', 'RST', 'FIN', 'FIN', 'FIN'],
-  down: ['nobody listens behind it: the client is', 'refused', 'refused', 'accepted, then FIN', 'accepted, then FIN', 'accepted, then FIN', 'accepted, then FIN'],
-  slowDial: ['one dial gets no answer: the next client', 'goes on', 'goes on', 'goes on', 'goes on', 'goes on', 'goes on'],
-  slowReader: ['server stops reading: the client', 'is stopped', 'is stopped', 'is stopped', 'is stopped', 'is stopped', 'is stopped'],
-  urgent: ['an urgent byte (`MSG_OOB`)', 'is out of line', 'comes in line', 'is lost, and what follows', 'is lost', 'is lost, and what follows', 'is lost'],
+  down: [
+    'nobody listens behind it: the client is',
+    'refused',
+    'refused',
+    'accepted, then FIN',
+    'accepted, then FIN',
+    'accepted, then FIN',
+    'accepted, then FIN',
+  ],
+  slowDial: [
+    'one dial gets no answer: the next client',
+    'goes on',
+    'goes on',
+    'goes on',
+    'goes on',
+    'goes on',
+    'goes on',
+  ],
+  slowReader: [
+    'server stops reading: the client',
+    'is stopped',
+    'is stopped',
+    'is stopped',
+    'is stopped',
+    'is stopped',
+    'is stopped',
+  ],
+  urgent: [
+    'an urgent byte (`MSG_OOB`)',
+    'is out of line',
+    'comes in line',
+    'is lost, and what follows',
+    'is lost',
+    'is lost, and what follows',
+    'is lost',
+  ],
 } as const;
 
 const QUESTIONS = Object.keys(TABLE) as Question[];
 
 /** As it stands in the pages. */
 function printed(): string {
-  const rows = [['', ...PROXIES], Array(PROXIES.length + 1).fill('---'), ...QUESTIONS.map((one) => TABLE[one])];
+  const rows = [
+    ['', ...PROXIES],
+    Array(PROXIES.length + 1).fill('---'),
+    ...QUESTIONS.map((one) => TABLE[one]),
+  ];
   return rows.map((cells) => `| ${cells.join(' | ')} |\n`.replace('|  |', '| |')).join('');
 }
 
@@ -71,7 +123,10 @@ function command(name: Name, listen: string, to: string): string[] {
       const file = join(folder(), 'haproxy.cfg');
       const timeouts = ['connect', 'client', 'server'].map((one) => `  timeout ${one} 30s\n`).join('');
       const defaults = `defaults\n  mode tcp\n  retries 0\n${timeouts}`;
-      writeFileSync(file, `global\n  nbthread 1\n${defaults}listen one\n  bind ${listen}\n  server target ${to}\n`);
+      writeFileSync(
+        file,
+        `global\n  nbthread 1\n${defaults}listen one\n  bind ${listen}\n  server target ${to}\n`,
+      );
       return ['haproxy', '-q', '-db', '-f', file];
     }
     case 'socat':
@@ -91,10 +146,12 @@ function rows(filter: string): readonly Socket[] {
 }
 
 /** How many connections wait to be accepted. */
-const waiting = (port: number): number | undefined => rows(`state listening and sport = :${port}`)[0]?.accept?.used;
+const waiting = (port: number): number | undefined =>
+  rows(`state listening and sport = :${port}`)[0]?.accept?.used;
 
 /** proc_pid_stat(5): the state stands behind the name, and T is "stopped". */
-const stopped = (pid: number): boolean => / T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1)!);
+const stopped = (pid: number): boolean =>
+  / T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1)!);
 
 function enter(port: number): Seen {
   const one = client(port);
@@ -171,7 +228,12 @@ const URGENT_MEANS: Readonly<Record<string, string>> = {
 };
 
 async function urgent(name: Name, proxy: Running, server: Target): Promise<string> {
-  const sent = run('python3', ['-c', URGENT, String(proxy.port), name === 'no proxy' ? '' : String(proxy.pid)]);
+  const sent = run('python3', [
+    '-c',
+    URGENT,
+    String(proxy.port),
+    name === 'no proxy' ? '' : String(proxy.pid),
+  ]);
   const far = await until('the far end', () => server.sockets.find((one) => text(one) === 'hello'));
   far.data.length = 0;
   far.socket.write('y');
@@ -200,7 +262,9 @@ async function slowReader(proxy: Running, server: Target): Promise<string> {
   const grown = rssBytes(proxy.pid) - memory;
   near.socket.destroy();
   far.socket.destroy();
-  return given < OFFERED && (grown < MOST_GROWN || proxy.pid === process.pid) ? 'is stopped' : `goes on for ${given}, ${grown} more memory`;
+  return given < OFFERED && (grown < MOST_GROWN || proxy.pid === process.pid)
+    ? 'is stopped'
+    : `goes on for ${given}, ${grown} more memory`;
 }
 
 async function down(proxy: Running): Promise<string> {
@@ -281,9 +345,12 @@ describe.skipIf(lab.missing)('what proxies do to a connection', () => {
   afterAll(cleanUp);
 
   describe.each(PROXIES.map((name, at) => [name, at + 1] as const))('%s', (name, at) => {
-    it.each(QUESTIONS.map((one) => [`${TABLE[one][0]}: ${TABLE[one][at]}`, one] as const))('%s', (_, question) => {
-      expect(seen.get(name)![question]).toBe(TABLE[question][at]);
-    });
+    it.each(QUESTIONS.map((one) => [`${TABLE[one][0]}: ${TABLE[one][at]}`, one] as const))(
+      '%s',
+      (_, question) => {
+        expect(seen.get(name)![question]).toBe(TABLE[question][at]);
+      },
+    );
   });
 
   it('with allowHalfOpen a node:net pipe passes FIN on, and is otherwise as without', () => {

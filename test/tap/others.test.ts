@@ -29,11 +29,33 @@ describe.skipIf(needs('linux', 'psql', 'initdb', 'postgres', 'setpriv').missing)
     }
     const { findProgram } = await import('../needs.ts');
     const data = join(home, 'data');
-    const init = [findProgram('initdb')!, '-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '-E', 'UTF8'];
+    const init = [
+      findProgram('initdb')!,
+      '-D',
+      data,
+      '-U',
+      'postgres',
+      '-A',
+      'trust',
+      '--no-sync',
+      '-E',
+      'UTF8',
+    ];
     const made = await run('setpriv', [...as, ...init], { cwd: home, timeoutMs: 30_000 });
     expect(made).toMatchObject({ code: 0 });
     port = await freePort();
-    const start = [findProgram('postgres')!, '-D', data, '-k', home, '-p', `${port}`, '-h', '127.0.0.1', '-F'];
+    const start = [
+      findProgram('postgres')!,
+      '-D',
+      data,
+      '-k',
+      home,
+      '-p',
+      `${port}`,
+      '-h',
+      '127.0.0.1',
+      '-F',
+    ];
     await serve('setpriv', [...as, ...start], () => answers(port), { cwd: home });
     through = await tap(['0', String(port)]);
   });
@@ -54,7 +76,18 @@ describe.skipIf(needs('linux', 'psql', 'initdb', 'postgres', 'setpriv').missing)
 `;
 
   it('a session with errors and COPY both ways', async () => {
-    const words = (to: number) => ['-h', '127.0.0.1', '-p', String(to), '-U', 'postgres', '-X', '-f', '-', 'postgres'];
+    const words = (to: number) => [
+      '-h',
+      '127.0.0.1',
+      '-p',
+      String(to),
+      '-U',
+      'postgres',
+      '-X',
+      '-f',
+      '-',
+      'postgres',
+    ];
     const straight = await run('psql', words(port), { input: SESSION });
     const tapped = await run('psql', words(through.port), { input: SESSION });
     expect(tapped).toEqual(straight);
@@ -62,7 +95,12 @@ describe.skipIf(needs('linux', 'psql', 'initdb', 'postgres', 'setpriv').missing)
     expect(straight.out).toContain('3\tCarl');
     await until('the end', () => through.of('ended').length > 0);
     const said = ofProtocol(through, 'postgres').join('\n');
-    for (const wanted of ['SELECT nonsense FROM nowhere', 'COPY people FROM STDIN', 'duplicate key', 'ROLLBACK']) {
+    for (const wanted of [
+      'SELECT nonsense FROM nowhere',
+      'COPY people FROM STDIN',
+      'duplicate key',
+      'ROLLBACK',
+    ]) {
       expect(said).toContain(wanted);
     }
     expect(through.of('trouble')).toEqual([]);
@@ -108,7 +146,12 @@ func main() {
     const home = folder();
     writeFileSync(join(home, 'main.go'), SERVER);
     writeFileSync(join(home, 'go.mod'), 'module calls\n\ngo 1.19\n');
-    const env = { HOME: home, GOCACHE: process.env.GOCACHE ?? '/tmp/sockscope-go-cache', GOFLAGS: '-mod=mod', GOPROXY: 'off' };
+    const env = {
+      HOME: home,
+      GOCACHE: process.env.GOCACHE ?? '/tmp/sockscope-go-cache',
+      GOFLAGS: '-mod=mod',
+      GOPROXY: 'off',
+    };
     const built = await run('go', ['build', '-o', 'calls', '.'], { cwd: home, env, timeoutMs: 110_000 });
     expect(built).toMatchObject({ code: 0 });
     const program = join(home, 'calls');
@@ -154,7 +197,12 @@ describe.skipIf(needs('linux', 'root', 'ssh', 'sshd', 'ssh-keygen').missing)('ss
     chmodSync(home, 0o755);
     await serve('sshd', ['-D', '-e', '-f', file('config')], () => answers(port));
     const through = await tap(['0', String(port)]);
-    const quiet = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'BatchMode=yes', 'LogLevel=ERROR'];
+    const quiet = [
+      'StrictHostKeyChecking=no',
+      'UserKnownHostsFile=/dev/null',
+      'BatchMode=yes',
+      'LogLevel=ERROR',
+    ];
     const words = (to: number) => [
       ...quiet.flatMap((option) => ['-o', option]),
       ...['-F', '/dev/null', '-i', file('user'), '-p', String(to), '127.0.0.1'],
@@ -172,7 +220,14 @@ describe.skipIf(needs('linux', 'root', 'ssh', 'sshd', 'ssh-keygen').missing)('ss
 });
 
 describe.skipIf(needs('linux', 'dig', 'dnsmasq').missing)('dig', () => {
-  const words = (port: number, ...more: string[]) => ['@127.0.0.1', '-p', String(port), '+tries=1', '+time=3', ...more];
+  const words = (port: number, ...more: string[]) => [
+    '@127.0.0.1',
+    '-p',
+    String(port),
+    '+tries=1',
+    '+time=3',
+    ...more,
+  ];
   let port: number;
   let through: Tap;
 
@@ -182,8 +237,16 @@ describe.skipIf(needs('linux', 'dig', 'dnsmasq').missing)('dig', () => {
     await serve(
       'dnsmasq',
       [
-        '--no-daemon', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--listen-address=127.0.0.1',
-        '--bind-interfaces', `--port=${port}`, '--pid-file=', '--local=/test/', '--user=root',
+        '--no-daemon',
+        '--conf-file=/dev/null',
+        '--no-resolv',
+        '--no-hosts',
+        '--listen-address=127.0.0.1',
+        '--bind-interfaces',
+        `--port=${port}`,
+        '--pid-file=',
+        '--local=/test/',
+        '--user=root',
         '--host-record=one.test,192.0.2.1,2001:db8::1',
         ...texts.map((text) => `--txt-record=long.test,${text}`),
       ],
@@ -210,6 +273,8 @@ describe.skipIf(needs('linux', 'dig', 'dnsmasq').missing)('dig', () => {
     const tcp = await tap([String(through.port), String(port)]);
     const tapped = await run('dig', words(through.port, 'long.test', 'TXT', '+short', '+bufsize=512'));
     expect(tapped.out.trim().split('\n')).toHaveLength(20);
-    await until('the question over TCP', () => ofProtocol(tcp, 'dns').some((one) => one.includes('long.test')));
+    await until('the question over TCP', () =>
+      ofProtocol(tcp, 'dns').some((one) => one.includes('long.test')),
+    );
   });
 });

@@ -258,8 +258,14 @@ export async function tap(words: readonly string[], options: TapRun = {}): Promi
       throw new Error(`the tap ended: ${over.err}${over.out}`);
     }
     const places = json
-      ? [...new Map(events.filter(({ type }) => type === 'standing').map((one) => [one.tap, one.listens])).values()]
-      : lines.map((line) => /(\S+) → /.exec(stripVTControlCharacters(line))?.[1] ?? '').filter((text) => text !== '');
+      ? [
+          ...new Map(
+            events.filter(({ type }) => type === 'standing').map((one) => [one.tap, one.listens]),
+          ).values(),
+        ]
+      : lines
+          .map((line) => /(\S+) → /.exec(stripVTControlCharacters(line))?.[1] ?? '')
+          .filter((text) => text !== '');
     return places.length >= taps ? places.slice(0, taps).map((text) => portOf(String(text))) : null;
   };
   const ports = await until(`${words.join(' ')} to listen`, heardOf);
@@ -290,7 +296,9 @@ export function descriptors(pid: number): number {
 
 /** Those that are sockets. */
 export function sockets(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).filter((fd) => targetOf(`/proc/${pid}/fd/${fd}`).startsWith('socket:')).length;
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) =>
+    targetOf(`/proc/${pid}/fd/${fd}`).startsWith('socket:'),
+  ).length;
 }
 
 /** It may be closed at any moment. */

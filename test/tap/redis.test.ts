@@ -22,7 +22,10 @@ const cli = (port: number, words: readonly string[], options: RunOptions = {}) =
   run('redis-cli', ['-p', String(port), ...words], options);
 
 /** What redis-cli prints without the tap and through it; each on an empty database. */
-async function twice(words: readonly string[], options: RunOptions = {}): Promise<{ out: string; said: string[]; heard: string[] }> {
+async function twice(
+  words: readonly string[],
+  options: RunOptions = {},
+): Promise<{ out: string; said: string[]; heard: string[] }> {
   await cli(server.port, ['FLUSHALL']);
   const straight = await cli(server.port, words, options);
   await cli(server.port, ['FLUSHALL']);
@@ -73,7 +76,9 @@ describe.skipIf(lab.missing)('redis through a tap', () => {
   });
 
   it('RESP3 (-3)', async () => {
-    const { out, said } = await twice(['-3'], { input: 'HSET h a 1 b 2\nHGETALL h\nCONFIG GET save\nSISMEMBER s x\n' });
+    const { out, said } = await twice(['-3'], {
+      input: 'HSET h a 1 b 2\nHGETALL h\nCONFIG GET save\nSISMEMBER s x\n',
+    });
     expect(out).toMatch(/1/);
     expect(said[0]).toMatch(/^HELLO 3/);
     expect(said.slice(1)).toEqual(['HSET h a 1 b 2', 'HGETALL h', 'CONFIG GET save', 'SISMEMBER s x']);
@@ -83,8 +88,12 @@ describe.skipIf(lab.missing)('redis through a tap', () => {
     const big = 'x'.repeat(5_000_000);
     await cli(through.port, ['-x', 'SET', 'big'], { input: big });
     expect((await cli(through.port, ['GET', 'big'])).out).toBe(`${big}\n`);
-    await until('the messages of both', () => through.said('client').some((one) => one.startsWith('GET big')));
-    const told = through.events.filter((one) => one.type === 'message' && /^(SET|GET) big/.test(String(one.summary)));
+    await until('the messages of both', () =>
+      through.said('client').some((one) => one.startsWith('GET big')),
+    );
+    const told = through.events.filter(
+      (one) => one.type === 'message' && /^(SET|GET) big/.test(String(one.summary)),
+    );
     expect(told.map(({ bytes }) => Number(bytes))).toEqual([expect.any(Number), expect.any(Number)]);
     expect(Number(told[0]!.bytes)).toBeGreaterThan(5_000_000);
   });
@@ -117,20 +126,29 @@ describe.skipIf(lab.missing)('redis through a tap', () => {
   });
 
   it.each([
-    ['a TCP tap in front of a UNIX socket', async (): Promise<string[]> => {
-      const one = await tap(['0', `unix:${server.unix}`]);
-      return ['-p', String(one.port)];
-    }],
-    ['a UNIX tap in front of TCP', async (): Promise<string[]> => {
-      const place = join(folder(), 'tap.sock');
-      await tap([place, String(server.port)]);
-      return ['-s', place];
-    }],
-    ['a UNIX tap in front of a UNIX socket', async (): Promise<string[]> => {
-      const place = join(folder(), 'tap.sock');
-      await tap([`unix:${place}`, server.unix]);
-      return ['-s', place];
-    }],
+    [
+      'a TCP tap in front of a UNIX socket',
+      async (): Promise<string[]> => {
+        const one = await tap(['0', `unix:${server.unix}`]);
+        return ['-p', String(one.port)];
+      },
+    ],
+    [
+      'a UNIX tap in front of TCP',
+      async (): Promise<string[]> => {
+        const place = join(folder(), 'tap.sock');
+        await tap([place, String(server.port)]);
+        return ['-s', place];
+      },
+    ],
+    [
+      'a UNIX tap in front of a UNIX socket',
+      async (): Promise<string[]> => {
+        const place = join(folder(), 'tap.sock');
+        await tap([`unix:${place}`, server.unix]);
+        return ['-s', place];
+      },
+    ],
   ])('%s', async (_, start) => {
     const place = await start();
     expect((await run('redis-cli', [...place, 'SET', 'where', 'unix'])).out).toBe('OK\n');

@@ -4,11 +4,18 @@
  */
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { createRandom } from '../../src/tap/random.ts';
 
-const ENDINGS = ['client first', 'server first', 'at once', 'client resets', 'server resets', 'says nothing'] as const;
+const ENDINGS = [
+  'client first',
+  'server first',
+  'at once',
+  'client resets',
+  'server resets',
+  'says nothing',
+] as const;
 type Ending = (typeof ENDINGS)[number];
 
 interface Course {
@@ -103,7 +110,8 @@ export async function soakTarget(seed: number): Promise<SoakTarget> {
       `*2\r\n$3\r\nGET\r\n$${String(number).length}\r\n${number}\r\n`,
     ];
     const rare = below(100);
-    const ending = rare < 8 ? ENDINGS[5] : rare < 22 ? ENDINGS[3] : rare < 36 ? ENDINGS[4] : ENDINGS[below(3)]!;
+    const ending =
+      rare < 8 ? ENDINGS[5] : rare < 22 ? ENDINGS[3] : rare < 36 ? ENDINGS[4] : ENDINGS[below(3)]!;
     return { ending, header: headers[below(3)]!, up, down, cut: below(1 + Math.max(up.length, down.length)) };
   }
 
@@ -168,7 +176,11 @@ export async function soakTarget(seed: number): Promise<SoakTarget> {
     }
   }
 
-  async function one(port: number, number: number, wrong: (text: string) => void): Promise<{ ending: Ending; bytes: number; reset: boolean; seen: boolean }> {
+  async function one(
+    port: number,
+    number: number,
+    wrong: (text: string) => void,
+  ): Promise<{ ending: Ending; bytes: number; reset: boolean; seen: boolean }> {
     const course = courseOf(number);
     const { ending } = course;
     courses.set(number, course);
@@ -211,7 +223,8 @@ export async function soakTarget(seed: number): Promise<SoakTarget> {
       await Promise.all([closed, other.closed]);
       judge(number, course, heard, other.heard, wrong);
     }
-    const sufferer = ending === 'client resets' ? far.get(number)?.heard : ending === 'server resets' ? heard : undefined;
+    const sufferer =
+      ending === 'client resets' ? far.get(number)?.heard : ending === 'server resets' ? heard : undefined;
     const seen = sufferer?.error === 'ECONNRESET';
     const reset = sufferer !== undefined || (ending === 'says nothing' && number % 2 === 0);
     const bytes = heard.got + (far.get(number)?.heard.got ?? 0);
@@ -248,7 +261,13 @@ export async function soakTarget(seed: number): Promise<SoakTarget> {
   };
 }
 
-function judge(number: number, { ending, up, down, cut }: Course, client: Hearing, server: Hearing, wrong: (text: string) => void): void {
+function judge(
+  number: number,
+  { ending, up, down, cut }: Course,
+  client: Hearing,
+  server: Hearing,
+  wrong: (text: string) => void,
+): void {
   const tell = (what: string): void =>
     wrong(
       `#${number} ${ending} up ${up.length} down ${down.length} cut ${cut}: ${what}; client ${JSON.stringify(client)} server ${JSON.stringify(server)}`,
