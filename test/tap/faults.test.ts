@@ -183,7 +183,7 @@ describe.skipIf(lab.missing)('faults on HTTP', () => {
       'up:/nowhere=>/page',
     );
     // As long as it was: Content-Length is not ours to change.
-    expect((await curl(one.port, '/page')).out).toMatch(/all was bad\n/);
+    expect((await curl(one.port, '/page')).out).toMatch(/\r\n\r\nit was bad!\nit was bad!\n/);
     expect((await curl(one.port, '/nowhere')).out).toMatch(/^HTTP\/1.1 200/);
   });
 

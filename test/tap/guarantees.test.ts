@@ -140,15 +140,14 @@ describe.skipIf(linux.missing)('3. a target that takes no connections', () => {
     listener.close();
   });
 
-  it('--always-accept: the client is let in and reset, and that is said', async () => {
-    const gone = await behind();
-    await gone.close();
-    const through = await tap(['0', String(gone.port), '--always-accept']);
+  it('--always-accept: the client is let in and closed, and that is said', async () => {
+    // tcpmux: nobody listens there, and no program is given that port by chance.
+    const through = await tap(['0', '127.0.0.1:1', '--always-accept']);
     const one = enter(through.port);
-    await until('the end', () => one.closed);
-    expect([one.connected, one.error]).toEqual([true, 'ECONNRESET']);
-    await until('it to be told', () => through.of('dial-failed').length === 1);
-    expect(through.of('dial-failed')[0]).toMatchObject({ errno: -111, told: 'reset' });
+    await until('the end', () => one.ended || one.closed);
+    expect([one.connected, one.error, one.data]).toEqual([true, null, []]);
+    await until('it to be told', () => through.of('ended').length === 1);
+    expect(through.of('dial-failed')).toEqual([expect.objectContaining({ errno: -111, told: 'closed' })]);
   });
 });
 
@@ -229,6 +228,8 @@ const MEGABYTE = 1e6;
 const PUSHED = 500 * MEGABYTE;
 /** What the process may grow by while a writer pushes and nobody reads: one side's queue, the ring and the young heap. */
 const GROWTH_MAX = 64 * MEGABYTE;
+/** While bytes move through stages, each chunk is garbage afterwards, and not collected at once. */
+const GROWTH_MOVING = 192 * MEGABYTE;
 
 describe.skipIf(linux.missing)('5. a stopped reader stops the writer', () => {
   it.each([
@@ -280,7 +281,7 @@ describe.skipIf(linux.missing)('5. a stopped reader stops the writer', () => {
     });
     far.socket.resume();
     await until('all of it', () => got === PUSHED && far.ended);
-    expect(rssBytes(through.pid) - before).toBeLessThan(GROWTH_MAX);
+    expect(rssBytes(through.pid) - before).toBeLessThan(GROWTH_MOVING);
   });
 });
 

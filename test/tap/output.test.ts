@@ -180,7 +180,7 @@ describe.skipIf(lab.missing)('what is printed', () => {
     ['while it looks after its target', ''],
     ['while it has nothing to do', '--always-accept'],
   ])('a reader that goes away ends it quietly, %s', async (_, word) => {
-    const script = `"$0" "$1" tap 0 "$2" ${word} | head -n 1`;
+    const script = `"$0" "$1" tap 0 "$2" ${word} | { head -n 1; exec <&-; echo gone >&2; }`;
     const words = ['-c', script, process.execPath, cli, String(server.port)];
     // Its own process group: should the tap stay, it is ended with it.
     const shell = spawn('sh', words, { env: plainEnv, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
@@ -194,15 +194,13 @@ describe.skipIf(lab.missing)('what is printed', () => {
       err += String(bytes);
     });
     const port = await until('its first line', () => Number(/:(\d+) →/.exec(out)?.[1] ?? 0) || null);
-    // It notices with the next thing that it says.
-    const knocking = setInterval(() => {
-      const one = client(port);
-      one.socket.once('connect', () => one.socket.destroy());
-    }, 50);
-    later(() => clearInterval(knocking));
+    await until('the reader to go', () => err.includes('gone'));
+    // It notices with the next thing that it says, and nothing else comes that would wake it.
+    const one = client(port);
+    later(() => one.socket.destroy());
+    await until('the connection', () => one.connected);
     await over;
-    clearInterval(knocking);
-    expect(err).toBe('');
+    expect(err).toBe('gone\n');
   });
 });
 

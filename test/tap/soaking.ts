@@ -10,7 +10,7 @@ const PIPES_KEPT = 64;
 /** A young heap of 16 MB per thread would hide what is kept: it is made small. */
 const SMALL_HEAP = { NODE_OPTIONS: '--max-semi-space-size=2' };
 /** What a heap may grow by that has not been collected yet. 64 kB kept of each of 10 000 connections would be 640 MB. */
-const GROWTH_MAX = 64e6;
+const GROWTH_MAX = 128e6;
 
 export async function soak(
   connections: number,
