@@ -216,17 +216,25 @@ function announce({ plan, address }: TapState, flags: TapFlags): void {
   print(`${paint.bold(addressText(address))} → ${leads}${example}\n`);
 }
 
+const ONE_WISH_MS = 200;
+
 function untilStopped(face: Face | null): Promise<void> {
   return new Promise((resolve) => {
     let stopping = false;
+    let since = 0;
     const stop = (signal: NodeJS.Signals): void => {
       // Ctrl-C in an editor reaches all of the terminal's programs.
       if (signal === 'SIGINT' && face?.away === true) {
         return;
       }
       if (stopping) {
-        process.exit(signal === 'SIGINT' ? 130 : 143);
+        // timeout(1) signals its child and then its group: one wish, told twice.
+        if (performance.now() - since > ONE_WISH_MS) {
+          process.exit(signal === 'SIGINT' ? 130 : 143);
+        }
+        return;
       }
+      since = performance.now();
       stopping = true;
       resolve();
     };

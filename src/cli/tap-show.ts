@@ -164,6 +164,6 @@ function standing(
     case 'listening':
       return lines.about(at, tap, 'the target takes connections: so does the tap', false);
     case 'closed':
-      return '';
+      return because === '' ? '' : lines.about(at, tap, because, true);
   }
 }

@@ -77,6 +77,13 @@ export function startThread(
     }
   }
 
+  /** Leaving at once waits for a thread that waits in the kernel: it has to be woken. */
+  function leave(): void {
+    worker.postMessage({ id: next++, order: { order: 'end' } });
+    libc.write(wakeFd, wakeUp, 8);
+  }
+  process.once('exit', leave);
+
   const backend: Backend = {
     order(order) {
       const id = next++;
@@ -89,6 +96,7 @@ export function startThread(
       const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
       await backend.order({ order: 'end' });
       await gone;
+      process.off('exit', leave);
       while (consumer.take((record, from, to) => tell(decodeObservation(record, from, to))) > 0) {}
       take();
     },

@@ -21,6 +21,8 @@ export interface Mirrored {
   /** Opens the listener again; -errno when somebody else has its port now. */
   listen(): Listener | number;
   changed(state: MirrorState, why: number): void;
+  /** The target is back, and our port is somebody else's (-errno). */
+  taken(errno: number): void;
 }
 
 export interface Mirror {
@@ -42,6 +44,7 @@ export function createMirror(
   let timer: Timer | null = null;
   let closed = false;
   let probing = false;
+  let toldTaken = false;
   let wanted = false;
 
   const mirror = {
@@ -113,9 +116,14 @@ export function createMirror(
     if (mirror.listener === null) {
       const again = mirrored.listen();
       if (typeof again === 'number') {
+        if (!toldTaken) {
+          toldTaken = true;
+          mirrored.taken(again);
+        }
         return;
       }
       mirror.listener = again;
+      toldTaken = false;
     } else if (mirror.state === 'silent') {
       mirror.listener.silence(false);
     }

@@ -4,6 +4,7 @@ import { createArrivals } from './arrival.ts';
 import type { Verdict } from './control.ts';
 import { createCrew } from './crew.ts';
 import { dial } from './dial.ts';
+import { errnoText } from './errno-text.ts';
 import type { PlannedFault } from './fault.ts';
 import type { TapHost } from './host.ts';
 import { createMirror } from './mirror.ts';
@@ -85,6 +86,12 @@ export function openTap(host: TapHost, plan: TapPlan, places: Places): RunningTa
       );
     },
     listen: () => listen(address),
+    taken(errno) {
+      stand(
+        'closed',
+        `the target takes connections again, but the tap's port cannot be had (${errnoText(errno)})`,
+      );
+    },
     changed(state, why) {
       stand(state, why === 0 ? '' : String(why));
     },

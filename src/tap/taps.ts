@@ -113,6 +113,14 @@ export async function startTaps(options: TapsOptions): Promise<Taps> {
     if (target instanceof SockscopeError) {
       return target;
     }
+    if (target.some((one) => leadsTo(one, listen[0]!))) {
+      return new SockscopeError(
+        'TAP_LOOP',
+        `This tap would lead to itself: it listens on ${placeText(plan.listen)}.`,
+        'Give it another port to listen on, or another target.',
+        2,
+      );
+    }
     let kit: TlsKit | null = null;
     if (decrypts(plan)) {
       try {
@@ -280,6 +288,21 @@ export async function startTaps(options: TapsOptions): Promise<Taps> {
       return last;
     },
   };
+}
+
+const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+function leadsTo(target: Address, listen: Address): boolean {
+  if (target.kind === 'unix' || listen.kind === 'unix') {
+    return target.kind === listen.kind && 'path' in target && 'path' in listen && target.path === listen.path;
+  }
+  const here = target.host.startsWith('127.') || target.host === '::1' || target.host === listen.host;
+  return (
+    listen.port !== 0 &&
+    target.kind === listen.kind &&
+    target.port === listen.port &&
+    (target.host === listen.host || (EVERYWHERE.has(listen.host) && here))
+  );
 }
 
 /** Node cannot keep urgent data in line, and takes no order to. */

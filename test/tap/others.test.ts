@@ -147,8 +147,8 @@ func main() {
     writeFileSync(join(home, 'main.go'), SERVER);
     writeFileSync(join(home, 'go.mod'), 'module calls\n\ngo 1.19\n');
     const env = {
-      HOME: home,
-      GOCACHE: process.env.GOCACHE ?? '/tmp/sockscope-go-cache',
+      // The user's own cache: without it the standard library is compiled each time.
+      ...(process.env.GOCACHE === undefined ? {} : { GOCACHE: process.env.GOCACHE }),
       GOFLAGS: '-mod=mod',
       GOPROXY: 'off',
     };
