@@ -343,7 +343,7 @@ const atLeast = (proxies: readonly Proxy[], ...limits: [against: string, times: 
 
 async function pingPong(connections: number): Promise<void> {
   const at = connections === 1 ? '1 connection' : `${connections} connections`;
-  const what = `a Redis command and its reply, 60 and 39 bytes, ${at}`;
+  const what = `a Redis command and its reply, 53 and 39 bytes, ${at}`;
   // The budget speaks of 1 and 32; 512 is for knowing.
   const budget = connections > 32 ? [] : [{ ours: AUTO.name, against: HAPROXY.name, atMost: 1 }];
   await ask({
