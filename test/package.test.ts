@@ -56,7 +56,7 @@ describe('the package', () => {
       ]),
     );
     const allowed =
-      /^dist\/([\w-]+\.(js|mjs)|chunks\/[\w.-]+\.mjs|types\/[\w./-]+\.d\.ts|(types\/)?package\.json|THIRD-PARTY\.txt)$/;
+      /^dist\/([\w.-]+\.(js|mjs)|node-hook\.cjs|chunks\/[\w.-]+\.mjs|types\/[\w./-]+\.d\.ts|(types\/)?package\.json|THIRD-PARTY\.txt)$/;
     expect(packed.filter((path) => path.startsWith('dist/') && !allowed.test(path))).toEqual([]);
     expect(packed.filter((path) => path.includes('.test.'))).toEqual([]);
   });

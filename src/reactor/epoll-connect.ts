@@ -29,7 +29,7 @@ export function connectWith(
   options: ConnectOptions,
   events: StreamEvents,
 ): Stream | number {
-  const raw = address.kind === 'udp' ? EINVAL : encodeAddress(address);
+  const raw = encodedOnce(address);
   if (typeof raw === 'number') {
     return raw;
   }
@@ -50,6 +50,21 @@ export function connectWith(
   stream.events = events;
   stream.connecting = true;
   return dial(loop, stream, raw);
+}
+
+/** A proxy dials the same few address objects again and again. */
+const encoded = new WeakMap<Address, RawAddress>();
+
+function encodedOnce(address: Address): RawAddress | number {
+  const known = encoded.get(address);
+  if (known !== undefined) {
+    return known;
+  }
+  const raw = address.kind === 'udp' ? EINVAL : encodeAddress(address);
+  if (typeof raw !== 'number') {
+    encoded.set(address, raw);
+  }
+  return raw;
 }
 
 function bindSource(fd: number, source: Address, family: number): number {

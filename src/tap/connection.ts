@@ -42,7 +42,7 @@ export interface Connection {
   /** A stage wants both ends reset: carried out when the stage has returned. */
   resetting: boolean;
   /** The stages of faults, by direction and the fault's name. */
-  readonly stages: Map<string, Stage>;
+  stages: Map<string, Stage> | null;
   /** Waits before it goes on (accept-delay). */
   waiting: Timer | null;
 }
@@ -75,7 +75,7 @@ export function createConnection(
     how: null,
     closing: false,
     resetting: false,
-    stages: new Map(),
+    stages: null,
     waiting: null,
   };
 }

@@ -23,91 +23,122 @@ export interface Dialling {
 /** `done` hears of the stream, or of the last address's -errno. `events` are the stream's from its first byte on. */
 export function dial(
   reactor: Reactor,
-  { addresses, timeout, wishes }: DialOptions,
+  options: DialOptions,
   events: StreamEvents,
   owner: unknown,
   done: (stream: Stream | null, result: number) => void,
 ): Dialling {
-  let next = 0;
-  let current: Stream | null = null;
-  let over = false;
-  let limit: Timer | null = null;
-  let retry: Timer | null = null;
+  const one = new Dial(reactor, options, events, owner, done);
+  one.begin();
+  return one;
+}
 
-  const finish = (stream: Stream | null, result: number): void => {
-    over = true;
-    limit?.cancel();
-    retry?.cancel();
-    done(stream, result);
-  };
-  const answered: StreamEvents = {
-    connected(stream, result) {
-      if (over) {
-        return;
-      }
-      current = null;
-      if (result === 0) {
-        finish(stream, 0);
-      } else {
-        attempt(result);
-      }
-    },
-    readable(stream) {
-      events.readable(stream);
-    },
-    writable(stream) {
-      events.writable(stream);
-    },
-  };
+/** A class, because every connection has one: as closures it was eight objects. */
+class Dial implements Dialling, StreamEvents {
+  readonly #reactor: Reactor;
+  readonly #options: DialOptions;
+  readonly #events: StreamEvents;
+  readonly #owner: unknown;
+  readonly #done: (stream: Stream | null, result: number) => void;
+  #next = 0;
+  #current: Stream | null = null;
+  #over = false;
+  #limit: Timer | null = null;
+  #retry: Timer | null = null;
 
-  function attempt(last: number): void {
-    let failed = last;
-    while (next < addresses.length) {
-      const stream = reactor.connect(addresses[next]!, { wishes }, answered);
-      if (typeof stream !== 'number') {
-        next++;
-        retry = null;
-        stream.owner = owner;
-        current = stream;
-        return;
-      }
-      failed = stream;
-      if (SCARCE.has(failed)) {
-        retry = reactor.after(SCARCE_RETRY_NS, () => attempt(failed));
-        return;
-      }
-      next++;
-    }
-    finish(null, failed);
+  constructor(
+    reactor: Reactor,
+    options: DialOptions,
+    events: StreamEvents,
+    owner: unknown,
+    done: (stream: Stream | null, result: number) => void,
+  ) {
+    this.#reactor = reactor;
+    this.#options = options;
+    this.#events = events;
+    this.#owner = owner;
+    this.#done = done;
   }
 
-  // Even the first failure is told later: who dials is not ready to hear of it while it still dials.
-  if (addresses.length === 0) {
-    reactor.soon(() => !over && finish(null, ECANCELED));
-  } else {
-    const first = reactor.connect(addresses[0]!, { wishes }, answered);
-    next = typeof first === 'number' && SCARCE.has(first) ? 0 : 1;
-    if (typeof first === 'number') {
-      reactor.soon(() => !over && attempt(first));
+  /** Even the first failure is told later: who dials is not ready to hear of it while it still dials. */
+  begin(): void {
+    const failed = this.#options.addresses.length === 0 ? ECANCELED : this.#try();
+    if (failed !== 0) {
+      this.#reactor.soon(() => !this.#over && this.#goOn(failed));
+    }
+    this.#limit = this.#reactor.after(this.#options.timeout, () => this.#late());
+  }
+
+  cancel(): void {
+    if (!this.#over) {
+      this.#over = true;
+      this.#limit?.cancel();
+      this.#retry?.cancel();
+      this.#current?.reset();
+    }
+  }
+
+  connected(stream: Stream, result: number): void {
+    if (this.#over) {
+      return;
+    }
+    this.#current = null;
+    if (result === 0) {
+      this.#finish(stream, 0);
     } else {
-      first.owner = owner;
-      current = first;
+      this.#goOn(result);
     }
   }
-  limit = reactor.after(timeout, () => {
-    if (!over) {
-      current?.reset();
-      finish(null, retry === null ? ETIMEDOUT : EMFILE);
+
+  readable(stream: Stream): void {
+    this.#events.readable(stream);
+  }
+
+  writable(stream: Stream): void {
+    this.#events.writable(stream);
+  }
+
+  /** The next address. 0: it was asked; otherwise -errno, and where no descriptor was left it is still the next. */
+  #try(): number {
+    const { addresses, wishes } = this.#options;
+    const stream = this.#reactor.connect(addresses[this.#next]!, { wishes }, this);
+    if (typeof stream === 'number') {
+      this.#next += SCARCE.has(stream) ? 0 : 1;
+      return stream;
     }
-  });
-  return {
-    cancel() {
-      if (!over) {
-        over = true;
-        limit?.cancel();
-        retry?.cancel();
-        current?.reset();
+    this.#next++;
+    this.#retry = null;
+    stream.owner = this.#owner;
+    this.#current = stream;
+    return 0;
+  }
+
+  #goOn(last: number): void {
+    let failed = last;
+    while (this.#next < this.#options.addresses.length) {
+      failed = this.#try();
+      if (failed === 0) {
+        return;
       }
-    },
-  };
+      if (SCARCE.has(failed)) {
+        this.#retry = this.#reactor.after(SCARCE_RETRY_NS, () => this.#goOn(failed));
+        return;
+      }
+    }
+    this.#finish(null, failed);
+  }
+
+  #late(): void {
+    if (!this.#over) {
+      this.#current?.reset();
+      this.#finish(null, this.#retry === null ? ETIMEDOUT : EMFILE);
+    }
+  }
+
+  #finish(stream: Stream | null, result: number): void {
+    this.#over = true;
+    this.#limit?.cancel();
+    this.#retry?.cancel();
+    this.#done(stream, result);
+  }
 }

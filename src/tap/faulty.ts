@@ -68,12 +68,12 @@ export function createFaulty(options: FaultyOptions): Faulty {
   }
 
   function put(one: Standing, connection: Connection, way: Way): void {
-    const placed = connection.stages.get(key(one.planned.name, way));
+    const placed = connection.stages?.get(key(one.planned.name, way));
     if (placed !== undefined || one.fault.stream === undefined || !applies(one, connection, way)) {
       return;
     }
     const stage = one.fault.stream(one.planned.attributes, linkOf(one, connection, way));
-    connection.stages.set(key(one.planned.name, way), stage);
+    keep(connection, key(one.planned.name, way), stage);
     chainOf(connection, way, (sink) => createChain([], sink, () => reactor.now())).insert(stage);
     settle(connection, way);
   }
@@ -89,9 +89,9 @@ export function createFaulty(options: FaultyOptions): Faulty {
   function takeOut(one: Standing): void {
     for (const connection of [...connections]) {
       for (const way of ['up', 'down'] as const) {
-        const stage = connection.stages.get(key(one.planned.name, way));
+        const stage = connection.stages?.get(key(one.planned.name, way));
         if (stage !== undefined) {
-          connection.stages.delete(key(one.planned.name, way));
+          connection.stages?.delete(key(one.planned.name, way));
           connection[way].chain?.remove(stage);
           settle(connection, way);
         }
@@ -103,7 +103,7 @@ export function createFaulty(options: FaultyOptions): Faulty {
   function change(before: Standing, after: Standing): void {
     for (const connection of [...connections]) {
       for (const way of ['up', 'down'] as const) {
-        const old = connection.stages.get(key(before.planned.name, way));
+        const old = connection.stages?.get(key(before.planned.name, way));
         const stays =
           old !== undefined &&
           after.fault.stream !== undefined &&
@@ -111,11 +111,11 @@ export function createFaulty(options: FaultyOptions): Faulty {
           applies(after, connection, way);
         if (stays) {
           const stage: Stage = after.fault.stream!(after.planned.attributes, linkOf(after, connection, way));
-          connection.stages.set(key(after.planned.name, way), stage);
+          keep(connection, key(after.planned.name, way), stage);
           connection[way].chain?.replace(old, stage);
           settle(connection, way);
         } else if (old !== undefined) {
-          connection.stages.delete(key(before.planned.name, way));
+          connection.stages?.delete(key(before.planned.name, way));
           connection[way].chain?.remove(old);
           settle(connection, way);
         } else if (waysOf(after.planned).includes(way)) {
@@ -232,10 +232,10 @@ export function createFaulty(options: FaultyOptions): Faulty {
       for (const way of planned.stream === 'both'
         ? waysOf(planned)
         : ([from === 'client' ? 'up' : 'down'] as const)) {
-        if (!connection.stages.has(key(planned.name, way))) {
+        if (!connection.stages?.has(key(planned.name, way))) {
           const link = linkOf({ planned, fault, since: 0, shared: imposed, timers: [] }, connection, way);
           const stage = fault.stream(planned.attributes, link);
-          connection.stages.set(key(planned.name, way), stage);
+          keep(connection, key(planned.name, way), stage);
           chainOf(connection, way, (sink) => createChain([], sink, () => reactor.now())).insert(stage, 1);
         }
       }
@@ -253,6 +253,11 @@ function cancel(one: Standing): void {
   for (const timer of one.timers) {
     timer.cancel();
   }
+}
+
+function keep(connection: Connection, name: string, stage: Stage): void {
+  connection.stages ??= new Map();
+  connection.stages.set(name, stage);
 }
 
 function key(name: string, way: Way): string {

@@ -1,6 +1,6 @@
 /** Listens to one connection: bytes go in as they are forwarded; messages, troubles and statistics come out. */
 import type { Decoder, Side } from '../wire/app/decoder.ts';
-import { type Budget, Conversation, type Listener, type Spoken } from '../wire/conversation.ts';
+import { type Budget, Conversation, type Listener, type Spoken, type Trouble } from '../wire/conversation.ts';
 import { blotted, secretsOf } from '../wire/secrets.ts';
 import type { Statistics } from '../wire/statistics.ts';
 import type { Ears } from './mover.ts';
@@ -25,11 +25,11 @@ export interface Hearing {
 export interface Listened extends Ears {
   /** This side says no more. */
   end(side: Side): void;
-  readonly protocol: string | null;
 }
 
 /** Per connection; the newest are kept. */
 const MOST_SECRETS = 64;
+const NONE: readonly Uint8Array[] = [];
 /** Infinity: nobody looks at any byte. */
 const ALL = Number.POSITIVE_INFINITY;
 
@@ -40,86 +40,117 @@ export function listenTo(
   fixed: string,
   ports: { readonly client: number; readonly server: number },
 ): Listened {
-  let conversation: Conversation | null = null;
-  const deaf = fixed === 'none';
-  /** What this connection's messages have told that nobody shall read. */
-  let secrets: Uint8Array[] = [];
-  /** Messages that are told when the bytes that completed them have been. */
-  let afterBytes: Observation[] | null = null;
-  const listener: Listener = {
-    message(spoken) {
-      hearing.statistics.message(spoken);
-      if (hearing.wants.bytes && !hearing.wants.reveal) {
-        remember(secretsOf(spoken));
-      }
-      if (hearing.wants.messages) {
-        const said = hearing.said(spoken, number);
-        if (afterBytes === null) {
-          hearing.tell(said);
-        } else {
-          afterBytes.push(said);
-        }
-      }
-    },
-    trouble({ side, why }) {
-      hearing.trouble(side, why, number);
-    },
-  };
+  return new Ear(hearing, number, fixed, ports);
+}
 
-  function remember(found: readonly Uint8Array[]): void {
+/**
+ * A class, because every connection has one. As an object of closures with a getter it had a hidden class of its own each time, which
+ * lives in V8's old space and keeps the whole connection until the next full collection.
+ */
+class Ear implements Listened, Listener {
+  readonly #hearing: Hearing;
+  readonly #number: number;
+  readonly #fixed: string;
+  readonly #ports: { readonly client: number; readonly server: number };
+  #conversation: Conversation | null = null;
+  /** What this connection's messages have told that nobody shall read. */
+  #secrets: readonly Uint8Array[] = NONE;
+  /** Messages that are told when the bytes that completed them have been. */
+  #afterBytes: Observation[] | null = null;
+
+  constructor(
+    hearing: Hearing,
+    number: number,
+    fixed: string,
+    ports: { readonly client: number; readonly server: number },
+  ) {
+    this.#hearing = hearing;
+    this.#number = number;
+    this.#fixed = fixed;
+    this.#ports = ports;
+  }
+
+  hear(side: Side, bytes: Uint8Array, from: number, to: number): void {
+    if (this.#hearing.wants.bytes) {
+      this.#hearBytes(side, bytes, from, to);
+    } else {
+      this.#feed(side, bytes, from, to);
+    }
+  }
+
+  indifferent(side: Side): number {
+    if (this.#hearing.wants.bytes) {
+      return 0;
+    }
+    return this.#fixed === 'none' ? ALL : (this.#conversation?.indifferent(side) ?? 0);
+  }
+
+  passedBy(side: Side, count: number): void {
+    this.#conversation?.passedBy(side, count, this.#hearing.now());
+  }
+
+  end(side: Side): void {
+    this.#conversation?.end(side, this.#hearing.now());
+  }
+
+  message(spoken: Spoken): void {
+    const { statistics, wants } = this.#hearing;
+    statistics.message(spoken);
+    if (wants.bytes && !wants.reveal) {
+      this.#remember(secretsOf(spoken));
+    }
+    if (wants.messages) {
+      const said = this.#hearing.said(spoken, this.#number);
+      if (this.#afterBytes === null) {
+        this.#hearing.tell(said);
+      } else {
+        this.#afterBytes.push(said);
+      }
+    }
+  }
+
+  trouble({ side, why }: Trouble): void {
+    this.#hearing.trouble(side, why, this.#number);
+  }
+
+  #remember(found: readonly Uint8Array[]): void {
     if (found.length > 0) {
-      secrets = [...secrets, ...found].slice(-MOST_SECRETS);
+      this.#secrets = [...this.#secrets, ...found].slice(-MOST_SECRETS);
     }
   }
 
   /** Decoded first, because what is secret in these bytes is known only then. */
-  function hearBytes(side: Side, bytes: Uint8Array, from: number, to: number): void {
-    afterBytes = [];
-    feed(side, bytes, from, to);
-    const waiting = afterBytes;
-    afterBytes = null;
-    hearing.bytes(side, blotted(bytes, from, to, secrets), number);
+  #hearBytes(side: Side, bytes: Uint8Array, from: number, to: number): void {
+    const waiting: Observation[] = [];
+    this.#afterBytes = waiting;
+    this.#feed(side, bytes, from, to);
+    this.#afterBytes = null;
+    this.#hearing.bytes(side, blotted(bytes, from, to, this.#secrets), this.#number);
     for (const said of waiting) {
-      hearing.tell(said);
+      this.#hearing.tell(said);
     }
   }
 
-  function feed(side: Side, bytes: Uint8Array, from: number, to: number): void {
-    if (!deaf) {
-      (conversation ?? begin()).feed(side, bytes, from, to, hearing.now());
+  #feed(side: Side, bytes: Uint8Array, from: number, to: number): void {
+    if (this.#fixed !== 'none') {
+      (this.#conversation ?? this.#begin()).feed(side, bytes, from, to, this.#hearing.now());
     }
   }
 
-  function begin(): Conversation {
-    conversation = new Conversation(
-      { transport: 'tcp', clientPort: ports.client, serverPort: ports.server, midStream: false },
-      hearing.decoders,
-      listener,
-      hearing.decoders.find(({ name }) => name === fixed),
-      hearing.budget,
+  #begin(): Conversation {
+    const { decoders, budget } = this.#hearing;
+    this.#conversation = new Conversation(
+      {
+        transport: 'tcp',
+        clientPort: this.#ports.client,
+        serverPort: this.#ports.server,
+        midStream: false,
+      },
+      decoders,
+      this,
+      decoders.find(({ name }) => name === this.#fixed),
+      budget,
     );
-    return conversation;
+    return this.#conversation;
   }
-
-  return {
-    get protocol() {
-      return conversation?.decoder?.name ?? null;
-    },
-    hear(side, bytes, from, to) {
-      if (hearing.wants.bytes) {
-        hearBytes(side, bytes, from, to);
-      } else {
-        feed(side, bytes, from, to);
-      }
-    },
-    indifferent(side) {
-      return hearing.wants.bytes ? 0 : deaf ? ALL : (conversation?.indifferent(side) ?? 0);
-    },
-    passedBy(side, count) {
-      conversation?.passedBy(side, count, hearing.now());
-    },
-    end(side) {
-      conversation?.end(side, hearing.now());
-    },
-  };
 }

@@ -38,6 +38,8 @@ export interface Mover {
   offset: number;
   queued: number;
   bulk: Bulk | null;
+  /** The last transfer through a pipe was a large one: the next begins there, without a read. */
+  bulky: boolean;
   /** The sender said FIN (or RST), and it was given to the chain. */
   heardEnd: 'no' | 'fin' | 'reset';
   /** FIN came out of the chain. */
@@ -60,6 +62,7 @@ export function createMover(side: Side, ears: Ears): Mover {
     offset: 0,
     queued: 0,
     bulk: null,
+    bulky: false,
     heardEnd: 'no',
     endDue: false,
     full: false,
@@ -124,6 +127,12 @@ function moveStraight(mover: Mover, reactor: Reactor): Outcome {
   const { ears, side } = mover;
   const source = mover.source!;
   const sink = mover.sink!;
+  if (mover.bulky && ears.indifferent(side) >= BULK_LEAST) {
+    const outcome = moveInBulk(mover, reactor, source, sink);
+    if (outcome !== null) {
+      return outcome;
+    }
+  }
   for (let moved = 0; moved < TURN_BYTES; ) {
     const count = source.read(scratch, 0, READ_BYTES);
     if (count <= 0) {
@@ -179,6 +188,7 @@ function moveInBulk(mover: Mover, reactor: Reactor, source: Stream, sink: Stream
       return count === AGAIN ? 'idle' : count === 0 ? 'ended' : 'sender reset';
     }
     ears.passedBy(side, count);
+    mover.bulky = count >= BULK_LEAST;
     moved += count;
     const drained = drain(mover, bulk);
     if (drained !== 'idle') {

@@ -107,6 +107,11 @@ export function createRules(options: RulesOptions): Rules {
     insert(connection, 'down', made.server, 0);
   }
 
+  /** Most taps have no rule at all. */
+  function idle(): boolean {
+    return standing.length + broken.length + plan.matches.length + plan.replacements.length === 0;
+  }
+
   return {
     set(faults) {
       const before = new Map(broken.map((one) => [one.key, one]));
@@ -128,6 +133,9 @@ export function createRules(options: RulesOptions): Rules {
       }
     },
     begin(connection) {
+      if (idle()) {
+        return;
+      }
       if (standing.length + broken.length > 0) {
         gate(connection, false);
       }

@@ -121,9 +121,9 @@ export class Conversation {
   /** What waits for its reply. Mostly there is one at a time, and its slot is used again and again; the map takes the others. */
   private readonly only: Asked = { name: '', at: 0, firstReply: -1 };
   private onlyPair: number | string | null = null;
-  private readonly outstanding = new Map<number | string, Asked>();
+  private outstanding: Map<number | string, Asked> | null = null;
   /** Stays where the oldest is: a new iterator would walk over all that was deleted before it, for each that is forgotten. */
-  private oldest = this.outstanding.keys();
+  private oldest: IterableIterator<number | string> | null = null;
   private becomes = 0;
   private readonly spoken: Spoken;
 
@@ -221,6 +221,10 @@ export class Conversation {
       // The last byte of a body is fed: with it the decoder speaks.
       return lane.skipping - 1;
     }
+    const { decoder } = this;
+    if (decoder !== null && decoder.indifferent !== undefined && lane.kept === 0 && !lane.lost) {
+      return decoder.indifferent(side, this.state) ? Number.POSITIVE_INFINITY : 0;
+    }
     const { client, server } = this.lanes;
     const unknown = this.decoder === null && client.total + server.total > ENOUGH_TO_GIVE_UP;
     return unknown && lane.kept === 0 ? Number.POSITIVE_INFINITY : 0;
@@ -233,6 +237,8 @@ export class Conversation {
     lane.total += count;
     if (lane.skipping > 0) {
       lane.skipping -= count;
+    } else {
+      this.decoder?.passedBy?.(side, count, this.state);
     }
   }
 
@@ -417,7 +423,7 @@ export class Conversation {
   private keep(lane: Lane, bytes: Uint8Array, from: number, to: number): void {
     const total = lane.kept + to - from;
     if (total > lane.pending.length) {
-      const larger = new Uint8Array(Math.max(total, 2 * lane.pending.length, 512));
+      const larger = new Uint8Array(Math.max(total, 2 * lane.pending.length, 64));
       larger.set(lane.pending.subarray(0, lane.kept));
       this.hold(lane, larger);
     }
@@ -475,7 +481,9 @@ export class Conversation {
       this.only.firstReply = -1;
       return;
     }
+    this.outstanding ??= new Map();
     if (this.outstanding.size >= MAX_OUTSTANDING) {
+      this.oldest ??= this.outstanding.keys();
       let oldest = this.oldest.next();
       if (oldest.done) {
         this.oldest = this.outstanding.keys();
@@ -491,7 +499,7 @@ export class Conversation {
 
   private forget(): void {
     this.onlyPair = null;
-    this.outstanding.clear();
+    this.outstanding?.clear();
   }
 
   private answer(message: Message, began: number): Asked | null {
@@ -504,7 +512,7 @@ export class Conversation {
       }
       return this.only;
     }
-    const asked = this.outstanding.get(message.pair!);
+    const asked = this.outstanding?.get(message.pair!);
     if (asked === undefined) {
       return null;
     }
@@ -512,7 +520,7 @@ export class Conversation {
       asked.firstReply = began;
     }
     if (message.more !== true) {
-      this.outstanding.delete(message.pair!);
+      this.outstanding?.delete(message.pair!);
     }
     return asked;
   }

@@ -86,6 +86,9 @@ export interface Decoder<State = unknown> {
   server(bytes: Uint8Array, from: number, to: number, state: State): Step;
   /** No more bytes will come from this side: what can still be said (a reply that ends with the connection). */
   end?(side: Side, state: State): readonly Message[];
+  /** It only counts what this side still says: bytes may be told with `passedBy` instead. */
+  indifferent?(side: Side, state: State): boolean;
+  passedBy?(side: Side, count: number, state: State): void;
   /** One line for a person. `fields` may be masked; nothing else may be shown. */
   summary(message: Message, fields: Values): string;
 }

@@ -33,6 +33,10 @@ export const decoder = decoderOf<State>({
   begin: (hint) => ({ datagrams: hint.transport === 'udp', client: newLane(), server: newLane() }),
   client: (bytes, from, to, state) => step(bytes, from, to, state, state.client),
   server: (bytes, from, to, state) => step(bytes, from, to, state, state.server),
+  indifferent: (side, state) => !state.datagrams && state[side].said,
+  passedBy(side, count, state) {
+    state[side].total += count;
+  },
   end,
   summary,
 });
