@@ -90,6 +90,26 @@ function recordingsOf(flags: TapFlags, session: Session, ownerOf: (address: stri
   return recordings;
 }
 
+/** On standard error. When nobody reads it any more the program goes on all the same. */
+function besideIt(): (text: string) => void {
+  let gone = false;
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  return (text) => {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length && !gone; ) {
+      try {
+        at += writeSync(STANDARD_ERROR, bytes, at);
+      } catch (error) {
+        const again = error instanceof Error && 'code' in error && error.code === 'EAGAIN';
+        gone = !again;
+        if (again) {
+          Atomics.wait(pause, 0, 0, 1);
+        }
+      }
+    }
+  };
+}
+
 export function createOutput(flags: TapFlags, session: Session, options: OutputOptions): Output {
   const { clock, netns, seconds, nanoseconds } = session;
   const terminal = options.beside ? process.stderr.isTTY === true : isTerminal();
@@ -110,11 +130,7 @@ export function createOutput(flags: TapFlags, session: Session, options: OutputO
   };
   const shower = createShower(look);
   const events = tapEvents(netns);
-  const say = options.beside
-    ? (text: string) => {
-        writeSync(STANDARD_ERROR, text);
-      }
-    : print;
+  const say = options.beside ? besideIt() : print;
 
   if (flags.json === true) {
     say(

@@ -1,5 +1,7 @@
 /** Bulk transfer: splice(2) from socket to pipe to socket. The pages of the one become pages of the other; nothing is copied here. */
+
 import { createPipe, type Pipe, splice } from '../kernel/epoll.ts';
+import { recv } from '../kernel/libc.ts';
 import type { Loop } from './epoll-loop.ts';
 import type { EpollStream } from './epoll-stream.ts';
 import { AGAIN, type Bulk } from './reactor.ts';
@@ -57,8 +59,12 @@ export class PipePool {
   }
 }
 
+const MSG_PEEK = 2;
+const MSG_DONTWAIT = 0x40;
+const peeked = new Uint8Array(1);
+
 /**
- * AGAIN from `fill` while nothing is held means that the source has nothing. While something is held the pipe may be full (of pieces,
+ * AGAIN from `fill` while nothing is held means that the source has nothing, or that an urgent mark is in the way: `read` knows. While something is held the pipe may be full (of pieces,
  * not only of bytes: a slot holds one piece of a packet), so drain and fill again before waiting for the source.
  */
 export class EpollBulk implements Bulk {
@@ -85,7 +91,9 @@ export class EpollBulk implements Bulk {
       this.held += moved;
       return moved;
     }
-    return this.#source.nothingRead(moved);
+    // splice(2) stops at an urgent mark as it stops at FIN, with 0 or EAGAIN, although there are bytes behind it (tcp_read_sock).
+    const next = moved === 0 ? recv(this.#source.fd, peeked, 1, MSG_PEEK | MSG_DONTWAIT) : moved;
+    return next > 0 ? AGAIN : this.#source.nothingRead(next);
   }
 
   /** Until the pipe is empty or the sink is full: only the latter makes the kernel tell when there is room again. */

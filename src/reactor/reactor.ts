@@ -49,7 +49,10 @@ export interface Stream {
 export interface Bulk {
   /** In the pipe now. */
   readonly held: number;
-  /** Moves at most `max` from the source into the pipe: bytes, 0 at FIN, AGAIN (nothing there, or the pipe is full), -errno. */
+  /**
+   * Moves at most `max` from the source into the pipe: bytes, 0 at FIN, -errno, or AGAIN: while something is held the pipe may be
+   * full; while nothing is held there is nothing to read, or an urgent mark is in the way, and `read` knows which.
+   */
   fill(max: number): number;
   /** Moves what is held into the sink: bytes, AGAIN, -errno. */
   drain(): number;

@@ -132,13 +132,16 @@ export function createMirror(
 
   function look(): void {
     const listens = known();
-    if (listens === true) {
+    if (mirror.state === 'silent') {
+      // It may listen and yet answer nobody: a full queue.
+      probe(false);
+    } else if (listens === true) {
       heal();
     } else if (listens === null ? first || mirror.state !== 'listening' : mirror.state === 'listening') {
       probe(listens === false);
     }
     first = false;
-    timer = reactor.after(listens === null ? PROBE_NS : LOOK_NS, look);
+    timer = reactor.after(listens === null || mirror.state === 'silent' ? PROBE_NS : LOOK_NS, look);
   }
 
   function probe(doubtsTable: boolean): void {

@@ -168,7 +168,7 @@ function moveStraight(mover: Mover, reactor: Reactor): Outcome {
   return 'goes on';
 }
 
-/** Null: there is no bulk here, or somebody looks at what comes next. */
+/** Null: there is no bulk here, somebody looks at what comes next, or nothing comes: go on reading. */
 function moveInBulk(mover: Mover, reactor: Reactor, source: Stream, sink: Stream): Outcome | null {
   const { ears, side } = mover;
   mover.bulk ??= reactor.bulk(source, sink);
@@ -185,7 +185,8 @@ function moveInBulk(mover: Mover, reactor: Reactor, source: Stream, sink: Stream
     const count = bulk.fill(most);
     if (count <= 0) {
       release(mover);
-      return count === AGAIN ? 'idle' : count === 0 ? 'ended' : 'sender reset';
+      // Nothing there, or an urgent mark that only a read gets past: the read says which.
+      return count === AGAIN ? null : count === 0 ? 'ended' : 'sender reset';
     }
     ears.passedBy(side, count);
     mover.bulky = count >= BULK_LEAST;

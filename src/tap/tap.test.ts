@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { client, type Driven, driven, type Target, target, text } from '../../test/fixtures/engine.ts';
-import { defaultPlan } from './config-defaults.ts';
+import { needs } from '../../test/needs.ts';
+import { defaultPlan, USUAL_WISHES } from './config-defaults.ts';
 import type { TapPlan } from './plan.ts';
 
 /** Four socket buffers and ours; more would be a writer that nobody stops. */
@@ -161,6 +163,32 @@ test('no byte is changed, added or lost, in both directions at once, with and wi
     expect(sum(Buffer.concat(server.sockets[0]!.data))).toBe(sum(up));
   }
 });
+
+test.skipIf(needs('python3').missing !== null)(
+  'an urgent byte arrives in its place, and so does all that surrounds it, also where bytes are spliced',
+  async () => {
+    for (const decode of ['none', 'auto']) {
+      const server = await behind();
+      const port = taps.open(server.port, { decode, wishes: USUAL_WISHES });
+      const program = [
+        'import socket',
+        `s = socket.create_connection(("127.0.0.1", ${port}))`,
+        's.sendall(b"a" * 5_000_000)',
+        's.send(b"!", socket.MSG_OOB)',
+        's.sendall(b"b" * 700_000)',
+        's.shutdown(socket.SHUT_WR)',
+        's.recv(1)',
+      ];
+      const child = spawn('python3', ['-c', program.join('\n')]);
+      await taps.until(() => server.sockets[0]?.ended === true, `the end, decode ${decode}`);
+      const arrived = text(server.sockets[0]!);
+      expect(arrived.length).toBe(5_700_001);
+      expect(arrived.indexOf('!')).toBe(5_000_000);
+      server.sockets[0]!.socket.end();
+      await taps.until(() => child.exitCode !== null);
+    }
+  },
+);
 
 test('a black-holed dial delays nobody else', async () => {
   const server = await behind(({ socket }) => socket.write('hello'));

@@ -334,9 +334,11 @@ function cannotListen(place: Place, errno: number): SockscopeError {
   return new SockscopeError(
     'CANNOT_LISTEN',
     `Cannot listen on ${where}: ${errnoText(errno)}.`,
-    errno === -13
-      ? 'Ports below 1024 need root or CAP_NET_BIND_SERVICE: take a higher one.'
-      : 'Choose an address of this machine.',
+    errno === -92
+      ? 'Not every socket option is possible here: a tap that decrypts TLS runs on Node, which has nodelay and keepalive only.'
+      : errno === -13
+        ? 'Ports below 1024 need root or CAP_NET_BIND_SERVICE: take a higher one.'
+        : 'Choose an address of this machine.',
     3,
   );
 }
