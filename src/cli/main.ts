@@ -21,6 +21,8 @@ Examples:
   sockscope watch port 5432      packets and, under them, what was said
   sockscope watch -m http        requests and replies with their times
   sockscope open crash.pcapng    the same of a recording
+  sockscope tap 6379             a proxy before Redis: every command and reply, or break it
+  sockscope tap -- npm test      the same for whatever a program connects to
   sockscope kill :3000           end what listens on port 3000, and say whether the port is free
   sockscope limits               what runs out first
   sockscope addr localhost:3000  why "localhost" is refused

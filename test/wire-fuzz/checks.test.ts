@@ -22,7 +22,8 @@ function checked(more: Partial<Message>, summary = 'AUTH', times = 1): () => voi
     fields: () => fields,
     ...more,
   };
-  return () => checkMessage({ side: 'client', decoder, message, at: 0, began: 0, asked: null, endsAt: 0 }, () => times);
+  return () =>
+    checkMessage({ side: 'client', decoder, message, at: 0, began: 0, asked: null, endsAt: 0 }, () => times);
 }
 
 describe('a message', () => {
