@@ -112,6 +112,9 @@ export function createShower(options: ShowOptions): Shower {
           // That it listens is told where it begins; afterwards only what changes.
           const before = states.get(seen.tap) ?? 'listening';
           states.set(seen.tap, seen.state);
+          if (before === 'closed' && seen.state === 'listening' && seen.why === '') {
+            return lines.about(seen.at, seen.tap, `listens on ${addressText(seen.listens)}`, false);
+          }
           return before === seen.state && !seen.why.startsWith('the program ')
             ? ''
             : standing(lines, seen, options);

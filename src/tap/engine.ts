@@ -67,7 +67,7 @@ export function createEngine(reactor: Reactor, options: EngineOptions): Engine {
   const { tell, wants, listens, seed, resolve, enter } = options;
   const taps = new Map<string, RunningTap>();
   const led = new Map<string, LedTap>();
-  /** Taps that were closed, as they were at their end. */
+  /** What went through taps that were closed. */
   const gone = new Map<string, Counts>();
   const statistics = createStatistics();
   const budget = { pending: 0 };
@@ -125,7 +125,6 @@ export function createEngine(reactor: Reactor, options: EngineOptions): Engine {
         return opened;
       }
       taps.set(plan.name, opened);
-      gone.delete(plan.name);
       return opened.address;
     },
     openLed(plan) {
@@ -143,13 +142,16 @@ export function createEngine(reactor: Reactor, options: EngineOptions): Engine {
         return false;
       }
       tap.close();
-      gone.set(name, countsOf(name, tap));
+      gone.set(name, together(countsOf(name, tap), gone.get(name)));
       return taps.delete(name);
     },
     faults(tap, planned) {
       taps.get(tap)?.faults(planned);
     },
-    counts: () => [...[...taps].map(([name, tap]) => countsOf(name, tap)), ...gone.values()],
+    counts: () => [
+      ...[...taps].map(([name, tap]) => together(countsOf(name, tap), gone.get(name))),
+      ...[...gone.values()].filter(({ name }) => !taps.has(name)),
+    ],
     commands: () => [...statistics.commands.values()].flatMap((names) => [...names.values()]),
     release(held, verdict) {
       const where = holding.get(held);
@@ -165,6 +167,18 @@ export function createEngine(reactor: Reactor, options: EngineOptions): Engine {
       taps.clear();
     },
   };
+}
+
+/** A tap that was changed was closed and opened again: what went through it before counts as well. */
+function together(now: Counts, before: Counts | undefined): Counts {
+  return before === undefined
+    ? now
+    : {
+        ...now,
+        opened: now.opened + before.opened,
+        fromClient: now.fromClient + before.fromClient,
+        fromServer: now.fromServer + before.fromServer,
+      };
 }
 
 function countsOf(name: string, { address, open, opened, fromClient, fromServer }: RunningTap): Counts {

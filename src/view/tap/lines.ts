@@ -170,6 +170,12 @@ export function tapLines(options: LineOptions): TapLines {
   }
 }
 
+const ENDINGS: Readonly<Record<string, string>> = {
+  fault: 'ended by a fault',
+  dial: 'over without a target',
+  timeout: 'idle',
+};
+
 /** How a connection ended, in words. */
 export function endedText(
   how: string,
@@ -179,15 +185,6 @@ export function endedText(
   tookNs: number,
 ): string {
   const who = by === null ? '' : ` by the ${by}`;
-  const verb =
-    how === 'fin'
-      ? `closed${who}`
-      : how === 'reset'
-        ? `reset${who}`
-        : how === 'fault'
-          ? 'ended by a fault'
-          : how === 'dial'
-            ? 'client reset'
-            : how;
+  const verb = how === 'fin' ? `closed${who}` : how === 'reset' ? `reset${who}` : (ENDINGS[how] ?? how);
   return `${verb} after ${duration(tookNs / 1000)}, ${bytes(fromClient)} → ← ${bytes(fromServer)}`;
 }
