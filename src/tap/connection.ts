@@ -151,7 +151,7 @@ function moved(connection: Connection, way: 'up' | 'down'): number {
   const back = way === 'up' ? 'down' : 'up';
   if (connection[back].queued > 0 && !connection.relay[back].blocked) {
     // A stage has answered in the other end's place.
-    flush(connection[back]);
+    settle(connection, back);
   }
   if (connection.resetting) {
     return resetNow(connection);

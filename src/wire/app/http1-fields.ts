@@ -128,7 +128,9 @@ function isBlank(byte: number): boolean {
 
 function isNamed(bytes: Uint8Array, at: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) {
-    if ((bytes[at + i]! | 32) !== name.charCodeAt(i)) {
+    const byte = bytes[at + i]!;
+    // Only letters have another case: a CR with that bit set would be a hyphen.
+    if ((byte >= 65 && byte <= 90 ? byte | 32 : byte) !== name.charCodeAt(i)) {
       return false;
     }
   }

@@ -303,6 +303,11 @@ describe('the shapes of request smuggling', () => {
     expect(hear(decoder, [client(head)]).said[0]!.summary).toBe('POST /form , text/plain 2 B');
   });
 
+  it('a header whose hyphen is a CR is no Content-Type, in the summary as in the fields', () => {
+    const head = 'POST /form HTTP/1.1\r\nContent\rType: text/plain\r\nContent-Length: 2\r\n\r\nhi';
+    expect(hear(decoder, [client(head)]).said[0]!.summary).toBe('POST /form 2 B');
+  });
+
   it('notes a space before any colon, and masks what stands behind it', () => {
     const request = last(client('GET / HTTP/1.1\r\nAuthorization : Basic eDp5\r\n\r\n'));
     expect(request.fields).toMatchObject({
