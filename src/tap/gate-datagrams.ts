@@ -123,7 +123,7 @@ export function createDatagramGate(options: DatagramGateOptions): DatagramGate {
       return;
     }
     if (order.delay > 0) {
-      out.say(`${order.by}: delayed ${Math.round(order.delay / 1e6)} ms`);
+      out.say(`${order.by}: delayed ${Math.round(order.delay / 1e6)} ms: ${order.heard.summary}`);
     }
     const id = order.hold ? options.held(order.heard, bytes.slice()) : 0;
     lane.waiting.push({
@@ -146,13 +146,13 @@ export function createDatagramGate(options: DatagramGateOptions): DatagramGate {
       return;
     }
     if (order.made !== null) {
-      out.say(`${order.by}: answered ${order.heard.name}`);
+      out.say(`${order.by}: answered ${order.heard.summary}`);
       out.answer(order.made.bytes);
       return;
     }
     lane.stalled = order.fate === 'stall';
     // There is no connection to reset or to close: the datagram is what can be lost.
-    out.say(`${order.by}: dropped ${order.heard.name}`);
+    out.say(`${order.by}: dropped ${order.heard.summary}`);
   }
 
   function run(lane: Lane, out: DatagramOut): void {

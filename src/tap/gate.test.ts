@@ -73,7 +73,7 @@ describe('replies of our own', () => {
     client(get('/pay/1'));
     expect(state.toServer).toBe('');
     expect(state.toClient).toBe(`${error}Connection: keep-alive\r\n\r\nbusy`);
-    expect(state.said).toEqual(['reply: answered GET']);
+    expect(state.said).toEqual(['reply: answered GET /pay/1']);
   });
 
   test('a request that wants the connection closed is closed after it', () => {

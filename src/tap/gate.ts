@@ -442,7 +442,7 @@ class Gates implements Gate {
       }
       if (!piece.delayed) {
         piece.delayed = true;
-        out.say(`${order.by}: delayed ${Math.round(order.delay / 1e6)} ms`);
+        out.say(`${order.by}: delayed ${Math.round(order.delay / 1e6)} ms: ${order.heard.summary}`);
       }
     }
     const verdict = order.hold ? this.verdictOn(lane, piece, order) : null;
@@ -472,23 +472,23 @@ class Gates implements Gate {
   private finally(lane: Lane, piece: Piece, order: Order, out: StageOut): boolean {
     switch (order.fate) {
       case 'reset':
-        out.say(`${order.by}: reset`);
+        out.say(`${order.by}: reset at ${order.heard.summary}`);
         lane.stalled = true;
         out.reset();
         return false;
       case 'close':
-        out.say(`${order.by}: closed`);
+        out.say(`${order.by}: closed at ${order.heard.summary}`);
         lane.stalled = true;
         out.close();
         return false;
       case 'stall':
-        out.say(`${order.by}: nothing more in this direction`);
+        out.say(`${order.by}: nothing more in this direction, from ${order.heard.summary} on`);
         lane.stalled = true;
         return false;
       case 'drop':
       case 'reply':
         if (piece.whole) {
-          out.say(`${order.by}: ${order.fate === 'drop' ? 'dropped' : 'answered'} ${order.heard.name}`);
+          out.say(`${order.by}: ${order.fate === 'drop' ? 'dropped' : 'answered'} ${order.heard.summary}`);
           this.gone(lane, piece, order, order.fate === 'drop');
           return true;
         }
