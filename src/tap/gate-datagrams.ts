@@ -1,30 +1,15 @@
 /** The gate for UDP, where a datagram is a message: each is judged alone, and none waits for another. */
-import type { Decoder, Side } from '../wire/app/decoder.ts';
-import { type Budget, Conversation, type Spoken, type Start } from '../wire/conversation.ts';
+import type { Side } from '../wire/app/decoder.ts';
+import { Conversation, type Spoken } from '../wire/conversation.ts';
 import { type Heard, heard } from '../wire/heard.ts';
 import type { Verdict } from './control.ts';
-import type { PlannedFault } from './fault.ts';
 import { add, merged, newOrder, type Order } from './gate/piece.ts';
 import { counts, type Rule } from './gate/rule.ts';
+import type { GateOptions } from './gate.ts';
 import type { DatagramOut, DatagramStage } from './stage.ts';
 
 /** Datagrams that wait, of one flow and direction; more are dropped, as a full queue does. */
 export const DATAGRAMS_MAX = 1024;
-
-export interface DatagramGateOptions {
-  readonly start: Start;
-  readonly candidates: readonly Decoder[];
-  readonly fixed?: Decoder;
-  readonly budget?: Budget;
-  readonly rules: readonly Rule[];
-  readonly reveal: boolean;
-  now(): number;
-  held(message: Heard, bytes: Uint8Array): number;
-  forgotten(id: number): void;
-  handOver(fault: PlannedFault, from: Side): void;
-  /** Call `timer` of this side's chain soon; never from within this call. */
-  stir(from: Side): void;
-}
 
 export interface DatagramGate {
   readonly client: DatagramStage;
@@ -52,7 +37,7 @@ interface Lane {
 
 const newLane = (side: Side): Lane => ({ side, waiting: [], held: 0, stalled: false, out: null });
 
-export function createDatagramGate(options: DatagramGateOptions): DatagramGate {
+export function createDatagramGate(options: GateOptions): DatagramGate {
   const lanes = { client: newLane('client'), server: newLane('server') };
   const orders: Order[] = [];
   /** Requests that a rule found: their replies are none of its. */
