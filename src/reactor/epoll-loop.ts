@@ -145,7 +145,11 @@ export class Loop {
       }
     }
     this.#timers.advance(this.#at);
-    this.#runQueue();
+    if (this.#queue.length > 0) {
+      // What is done soon is done later: the events of this turn may have taken a while.
+      this.refresh();
+      this.#runQueue();
+    }
     this.#atIsFresh = false;
     return count === EINTR ? 0 : count;
   }
