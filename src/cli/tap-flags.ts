@@ -26,7 +26,6 @@ export interface TapFlags {
   json?: boolean;
   reveal?: boolean;
   color?: boolean;
-  nagle: boolean;
   decode: string;
   match?: string[];
   replace?: string[];

@@ -1,6 +1,6 @@
 /** The live line of `tap --quiet`, on standard error: how much happens, and how long answers take. */
 import type { Taps } from '../tap/taps.ts';
-import { liveLine as lineOf } from '../view/tap/summary.ts';
+import { liveLine as lineOf, totalsOf } from '../view/tap/summary.ts';
 import { paint } from './output.ts';
 
 const EACH_MS = 500;
@@ -26,13 +26,7 @@ export function liveLine(taps: Taps): LiveLine {
     if (closed) {
       return;
     }
-    const totals = { connections: 0, opened: 0, fromClient: 0, fromServer: 0 };
-    for (const one of states) {
-      totals.connections += one.connections;
-      totals.opened += one.opened;
-      totals.fromClient += one.fromClient;
-      totals.fromServer += one.fromServer;
-    }
+    const totals = totalsOf(states);
     const now = {
       at: performance.now(),
       messages: commands.reduce((sum, { requests, replies }) => sum + requests + replies, 0),

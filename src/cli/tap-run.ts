@@ -13,7 +13,7 @@ import { startTaps, type Taps } from '../tap/taps.ts';
 import { authorityPath, openAuthority } from '../tap/tls/ca.ts';
 import { caStory } from '../tap/tls/ca-story.ts';
 import { addressText } from '../tap/to-events.ts';
-import { tapSummary } from '../view/tap/summary.ts';
+import { tapSummary, totalsOf } from '../view/tap/summary.ts';
 import { bytes } from '../view/units.ts';
 import { startSession } from '../watch/session.ts';
 import { paint, print, warn } from './output.ts';
@@ -162,23 +162,6 @@ async function begin(
     await taps.end();
     throw error;
   }
-}
-
-export function totalsOf(taps: readonly TapState[]): {
-  connections: number;
-  opened: number;
-  fromClient: number;
-  fromServer: number;
-} {
-  return taps.reduce(
-    (sum, one) => ({
-      connections: sum.connections + one.connections,
-      opened: sum.opened + one.opened,
-      fromClient: sum.fromClient + one.fromClient,
-      fromServer: sum.fromServer + one.fromServer,
-    }),
-    { connections: 0, opened: 0, fromClient: 0, fromServer: 0 },
-  );
 }
 
 function monotonic(): number {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { SockscopeError } from '../errors.ts';
 import * as libc from '../kernel/libc.ts';
 import { createNodeReactor } from '../reactor/node.ts';
-import { createConsumer } from '../reactor/observations.ts';
+import { createConsumer, createRing } from '../reactor/observations.ts';
 import { clockFrom } from './clock-from.ts';
 import { decodeObservation } from './codec.ts';
 import { createEngine, type Wants } from './engine.ts';
@@ -45,7 +45,7 @@ export function startThread(
   entry: string,
   { tell, wants, patient, seed, zero, enter }: BackendOptions,
 ): Promise<Backend> {
-  const ring = new SharedArrayBuffer(RING_BYTES);
+  const ring = createRing(RING_BYTES);
   const consumer = createConsumer(ring);
   const workerData: ThreadOrder = { ring, patient, wants, seed, zero };
   const worker = new Worker(entry, { workerData });

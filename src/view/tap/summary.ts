@@ -12,6 +12,19 @@ export interface TapTotals {
   readonly fromServer: number;
 }
 
+/** Of all taps together. */
+export function totalsOf(taps: readonly TapTotals[]): TapTotals {
+  return taps.reduce(
+    (sum, one) => ({
+      connections: sum.connections + one.connections,
+      opened: sum.opened + one.opened,
+      fromClient: sum.fromClient + one.fromClient,
+      fromServer: sum.fromServer + one.fromServer,
+    }),
+    { connections: 0, opened: 0, fromClient: 0, fromServer: 0 },
+  );
+}
+
 const MOST_COMMANDS = 20;
 const SHARES = [0.5, 0.9, 0.99] as const;
 
