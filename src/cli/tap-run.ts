@@ -88,6 +88,8 @@ export async function runTap(words: readonly string[], flags: TapFlags): Promise
       },
     });
   }
+  // Before anything is printed: who reads that it listens may end it at once.
+  const stopped = command === null ? untilStopped(face) : null;
   const api = await begin(taps, plans, flags, config?.api ?? null, seed);
   if (flags.json !== true) {
     tellBounds(command === null ? plans : [...plans, commonOf(flags)], seed);
@@ -100,9 +102,8 @@ export async function runTap(words: readonly string[], flags: TapFlags): Promise
   let done = false;
   try {
     face?.start();
-    if (command === null) {
-      await untilStopped(face);
-    } else {
+    await stopped;
+    if (command !== null) {
       leading = leadProgram(taps, commonOf(flags), warn);
       const { code } = await leading.run(command);
       process.exitCode = code;
