@@ -7,6 +7,8 @@ import { filesBelow, runAsCheck } from './lib.mjs';
 /** `folder`: where members live. `exports`: what makes a file a member. `list`: the file that must name it, as a relative import. */
 export const registries = [
   { list: 'src/cli/commands.ts', folder: 'src/cli', exports: 'define' },
+  { list: 'src/lab/experiments.ts', folder: 'src/lab/experiments', exports: 'experiment' },
+  { list: 'src/lab/jobs.ts', folder: 'src/lab/jobs', exports: 'job' },
   { list: 'src/wire/app/decoders.ts', folder: 'src/wire/app', exports: 'decoder' },
 ];
 

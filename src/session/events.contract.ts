@@ -4,6 +4,8 @@ import { expect } from 'vitest';
 import {
   type Entry,
   type Event,
+  FATES,
+  type Fate,
   type Fault,
   type Gauge,
   type Info,
@@ -14,6 +16,7 @@ import {
   type SessionHeader,
   STATE_SOURCES,
   type StateChange,
+  type Step,
   type Syscall,
   TCP_FLAGS,
   type Value,
@@ -163,6 +166,7 @@ export const arbitraries: { readonly [T in Entry['type']]: fc.Arbitrary<Extract<
       notes: fc.subarray([...PACKET_NOTES]),
     },
     {
+      id: count,
       connection,
       from: side,
       flags: fc.subarray([...TCP_FLAGS]),
@@ -172,6 +176,11 @@ export const arbitraries: { readonly [T in Entry['type']]: fc.Arbitrary<Extract<
       frame: fc.uint8Array({ maxLength: 100 }),
     },
   ) satisfies fc.Arbitrary<Packet>,
+  fate: record(
+    { type: the('fate'), at, packet: count, host: text, what: fc.constantFrom(...FATES) },
+    { connection, why: text },
+  ) satisfies fc.Arbitrary<Fate>,
+  step: fc.record<Step>({ type: the('step'), at, text }),
   message: record(
     {
       type: the('message'),
@@ -199,7 +208,9 @@ export const someEvent: fc.Arbitrary<Event> = fc.oneof(
   arbitraries.state,
   arbitraries.info,
   arbitraries.packet,
+  arbitraries.fate,
   arbitraries.message,
+  arbitraries.step,
   arbitraries.fault,
   arbitraries.gauge,
   arbitraries.lost,

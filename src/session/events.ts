@@ -7,6 +7,7 @@ import type { SocketState, TcpInfo, Timer } from './socket.ts';
 
 export { PACKET_NOTES, type PacketNote } from '../wire/notes.ts';
 export type { Value, Values } from '../wire/value.ts';
+export type { SocketState } from './socket.ts';
 
 /** The first line of a session: the wall-clock moment at which `at` is 0. */
 export interface SessionHeader {
@@ -85,6 +86,8 @@ export type TcpFlag = (typeof TCP_FLAGS)[number];
 
 export interface Packet extends ByHost {
   readonly type: 'packet';
+  /** Where what became of it is told as well (`fate`): the number it goes by. */
+  readonly id?: number;
   readonly interface: string;
   readonly connection?: ConnectionId;
   /** The side that sent it. */
@@ -102,6 +105,21 @@ export interface Packet extends ByHost {
   readonly frameLength: number;
   readonly notes: readonly PacketNote[];
   readonly frame?: Uint8Array;
+}
+
+export const FATES = ['delivered', 'dropped', 'held'] as const;
+
+/** What a simulated wire did with a packet, at the moment it did it. One packet may arrive twice. */
+export interface Fate extends Observed {
+  readonly type: 'fate';
+  /** The packet's id. */
+  readonly packet: number;
+  /** The host it was for. */
+  readonly host: string;
+  readonly connection?: ConnectionId;
+  readonly what: (typeof FATES)[number];
+  /** Why it was dropped or held, or what else was done to it. */
+  readonly why?: string;
 }
 
 export interface Message extends Observed {
@@ -125,6 +143,12 @@ export interface Fault extends Observed, OnConnection {
   readonly on: string;
 }
 
+/** What the story of an experiment, or a person's test, says it does now. */
+export interface Step extends Observed {
+  readonly type: 'step';
+  readonly text: string;
+}
+
 export interface Gauge extends Observed {
   readonly type: 'gauge';
   readonly subject: string;
@@ -142,7 +166,7 @@ export interface Lost extends Observed {
   readonly connection?: ConnectionId;
 }
 
-export type Event = Syscall | StateChange | Info | Packet | Message | Fault | Gauge | Lost;
+export type Event = Syscall | StateChange | Info | Packet | Fate | Message | Step | Fault | Gauge | Lost;
 export type EventType = Event['type'];
 
 /** A line of a session's NDJSON. */

@@ -1,6 +1,8 @@
 /** A session as NDJSON: one entry per line, `"v":1` first, then its type. */
 import {
   type Entry,
+  FATES,
+  type Fate,
   type Fault,
   type Gauge,
   type Info,
@@ -11,6 +13,7 @@ import {
   type SessionHeader,
   STATE_SOURCES,
   type StateChange,
+  type Step,
   type Syscall,
   TCP_FLAGS,
 } from './events.ts';
@@ -106,6 +109,7 @@ const ENTRIES: { readonly [T in Entry['type']]: Shape<Extract<Entry, { type: T }
     type: oneOf('packet'),
     at: integer,
     host: text,
+    id: optional(count),
     interface: text,
     connection: optional(text),
     from: optional(side),
@@ -119,6 +123,15 @@ const ENTRIES: { readonly [T in Entry['type']]: Shape<Extract<Entry, { type: T }
     notes: list(oneOf(...PACKET_NOTES)),
     frame: optional(bytes),
   }),
+  fate: object<Fate>({
+    type: oneOf('fate'),
+    at: integer,
+    packet: count,
+    host: text,
+    connection: optional(text),
+    what: oneOf(...FATES),
+    why: optional(text),
+  }),
   message: object<Message>({
     type: oneOf('message'),
     at: integer,
@@ -131,6 +144,7 @@ const ENTRIES: { readonly [T in Entry['type']]: Shape<Extract<Entry, { type: T }
     latencyOf: optional(integer),
   }),
   fault: object<Fault>({ type: oneOf('fault'), at: integer, ...onConnection, what: text, on: text }),
+  step: object<Step>({ type: oneOf('step'), at: integer, text }),
   gauge: object<Gauge>({ type: oneOf('gauge'), at: integer, subject: text, name: text, value: number }),
   lost: object<Lost>({
     type: oneOf('lost'),

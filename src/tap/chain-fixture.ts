@@ -2,7 +2,7 @@
 import { createChain } from './chain.ts';
 import { createDatagramChain } from './datagram-chain.ts';
 import type { Attributes, Fault } from './fault.ts';
-import { createRandom } from './random.ts';
+import { createRandom } from '../session/random.ts';
 import type { DatagramStage, Link, Stage } from './stage.ts';
 
 export const MS = 1e6;

@@ -6,7 +6,7 @@ import { createChain } from './chain.ts';
 import { type Connection, chainOf, settle } from './connection.ts';
 import type { Admission, Fault, PlannedFault } from './fault.ts';
 import { faultNamed } from './faults.ts';
-import { createRandom } from './random.ts';
+import { createRandom } from '../session/random.ts';
 import type { Link, Stage } from './stage.ts';
 
 type Way = 'up' | 'down';

@@ -9,7 +9,7 @@ import { faultRule, holdRule, type Rule } from './gate.ts';
 import { createDatagramGate, type DatagramGate } from './gate-datagrams.ts';
 import type { TapHost } from './host.ts';
 import type { Resolved, TapPlan } from './plan.ts';
-import { createRandom } from './random.ts';
+import { createRandom } from '../session/random.ts';
 import type { DatagramStage } from './stage.ts';
 import type { RunningTap } from './tap.ts';
 import { createUdpTap, type UdpFlow, type UdpTap } from './udp.ts';

@@ -6,7 +6,7 @@ import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
-import { createRandom } from '../../src/tap/random.ts';
+import { createRandom } from '../../src/session/random.ts';
 
 const ENDINGS = [
   'client first',
