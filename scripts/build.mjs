@@ -34,16 +34,30 @@ const program = {
   'watch-worker': 'src/cli/watch-worker.ts',
   'tap-worker': 'src/cli/tap-worker.ts',
   'tap-stage': 'src/cli/tap-stage.ts',
+  'lab-stage': 'src/cli/lab-stage.ts',
+  'lab-actor': 'src/cli/lab-actor.ts',
+  'lab-wire': 'src/cli/lab-wire.ts',
+  'trace-worker': 'src/cli/trace-worker.ts',
 };
-const modules = { index: 'src/index.ts', tui: 'src/tui/sockets.tsx', 'tui-wire': 'src/tui/wire.tsx' };
+const modules = {
+  index: 'src/index.ts',
+  lab: 'src/lab/index.ts',
+  tui: 'src/tui/sockets.tsx',
+  'tui-wire': 'src/tui/wire.tsx',
+};
 
 const ENTRIES = [
   'cli.js',
   'watch-worker.js',
   'tap-worker.js',
   'tap-stage.js',
+  'lab-stage.js',
+  'lab-actor.js',
+  'lab-wire.js',
+  'trace-worker.js',
   'node-hook.cjs',
   'index.mjs',
+  'lab.mjs',
   'tui.mjs',
   'tui-wire.mjs',
 ];
@@ -92,7 +106,7 @@ const chunkGroups = [
   },
   {
     name: 'table',
-    test: /src\/(cli\/ls(-run|-wish)?\.ts|wire\/(net\/(address|text)|printable)\.ts|(kernel|see|session|view)\/(?!.*(wire|ring|socket-lookup|tap|epoll|stream-sockets|net-streams|net-listen|net-datagrams|http-server|tls|rtnetlink|packet-port|fd-passing|transparent|outside|program-owner|spawn-program|listeners|fifo|kill|limit|netns|namespaces|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
+    test: /src\/(cli\/ls(-run|-wish)?\.ts|wire\/(net\/(address|text)|printable)\.ts|(kernel|see|session|view)\/(?!.*(wire|ring|socket-lookup|tap|epoll|stream-sockets|net-streams|net-listen|net-datagrams|http-server|tls|rtnetlink|packet-port|fd-passing|transparent|outside|program-owner|spawn-program|listeners|fifo|calls|cables|spawn-lab|spawn-foreign|frame-|ppoll|open-proc|state-trace|perf-|ptrace|syscall-|timeline|tcp-states|causes|begun|lanes|lab|kill|limit|netns|namespaces|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
     priority: 1,
   },
 ];

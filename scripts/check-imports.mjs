@@ -15,7 +15,8 @@ export const arrows = {
   watch: { code: ['kernel', 'reactor', 'session', 'wire'] },
   tap: { code: ['kernel', 'reactor', 'session', 'wire'] },
   make: { code: ['kernel', 'reactor', 'session', 'wire'] },
-  lab: { code: ['kernel', 'reactor', 'session', 'wire'] },
+  // The lab looks with the eyes that the other commands have (docs/decisions/0018).
+  lab: { code: ['kernel', 'reactor', 'see', 'session', 'watch', 'wire'] },
   explain: { code: ['session'], types: ['see'] },
   view: { code: ['session', 'wire'], types: ['explain'] },
   tui: { code: ['wire', 'session', 'reactor', 'see', 'watch', 'tap', 'make', 'lab', 'explain', 'view'] },

@@ -8,8 +8,8 @@ import { i32, NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR, u16 } from './sockdiag-form
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
-const NLM_F_EXCL = 0x200;
-const NLM_F_CREATE = 0x400;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
 const HEADER = 16;
 
 const RTM_NEWLINK = 16;
@@ -65,9 +65,9 @@ export function openRoute(): number {
   return libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, 0);
 }
 
-const family = (version: Family): number => (version === 4 ? 2 : 10);
+export const family = (version: Family): number => (version === 4 ? 2 : 10);
 
-function attribute(type: number, payload: Uint8Array): Uint8Array {
+export function attribute(type: number, payload: Uint8Array): Uint8Array {
   const bytes = new Uint8Array((4 + payload.length + 3) & ~3);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, 4 + payload.length, true);
@@ -76,14 +76,14 @@ function attribute(type: number, payload: Uint8Array): Uint8Array {
   return bytes;
 }
 
-const number = (type: number, value: number): Uint8Array => attribute(type, libc.int32(value));
-const text = (type: number, value: string): Uint8Array => attribute(type, Buffer.from(`${value}\0`));
+export const number = (type: number, value: number): Uint8Array => attribute(type, libc.int32(value));
+export const text = (type: number, value: string): Uint8Array => attribute(type, Buffer.from(`${value}\0`));
 
-function join(...parts: Uint8Array[]): Uint8Array {
+export function join(...parts: Uint8Array[]): Uint8Array {
   return Buffer.concat(parts);
 }
 
-function request(fd: number, type: number, flags: number, body: Uint8Array): number {
+export function request(fd: number, type: number, flags: number, body: Uint8Array): number {
   const message = new Uint8Array(HEADER + body.length);
   const view = new DataView(message.buffer);
   view.setUint32(0, message.length, true);
@@ -103,7 +103,7 @@ function request(fd: number, type: number, flags: number, body: Uint8Array): num
 }
 
 /** struct ifinfomsg */
-function linkMessage(index: number, flags: number, change: number): Uint8Array {
+export function linkMessage(index: number, flags: number, change: number): Uint8Array {
   const bytes = new Uint8Array(16);
   const view = new DataView(bytes.buffer);
   view.setInt32(4, index, true);

@@ -127,7 +127,7 @@ export function whyNoUserNamespace(): string | null {
   return forbiddingSysctl() ?? (tried.stderr.trim() || 'unshare --user --net failed');
 }
 
-function forbiddingSysctl(): string | null {
+export function forbiddingSysctl(): string | null {
   const kinds: [name: string, forbids: (value: string) => boolean][] = [
     ['user/max_user_namespaces', (value) => value === '0'],
     ['user/max_net_namespaces', (value) => value === '0'],

@@ -237,14 +237,14 @@ export interface SpawnWish {
 }
 
 /** A machine: a network namespace with addresses, and the program that its verbs speak for. */
-export interface Host extends Omit<Program, 'host'> {
+export interface Host extends Omit<Program, 'host' | 'pid' | 'exited'> {
   readonly name: string;
   /** IPv4 on its first segment. */
   readonly address: string;
   readonly address6: string;
   readonly addresses: readonly string[];
   /** One more process on this host. */
-  program(name?: string): Promise<Program>;
+  program(): Promise<Program>;
   /** A foreign program on this host: `nc`, `curl`, your own server. */
   start(command: string, args?: readonly string[], options?: SpawnWish): Promise<Child>;
   /** Null when this kernel has no such setting. */

@@ -1,0 +1,168 @@
+/** Builds a stage inside this process, which is the first of its own namespaces: hosts, the wire between them, the session of it all. */
+import { SockscopeError } from '../../errors.ts';
+import { clockFrom } from '../../kernel/clock.ts';
+import { errnoMeaning, errnoName } from '../../kernel/errno.ts';
+import { namespaceOfDescriptor } from '../../kernel/program-owner.ts';
+import { createBegun } from '../../session/begun.ts';
+import type { Event } from '../../session/events.ts';
+import { createTimeline } from '../../session/timeline.ts';
+import type { Host, Stage, StageWish } from '../api.ts';
+import { createSeen } from '../seen.ts';
+import { createHost, type RunningHost } from './host.ts';
+import { createIdentify } from './identify.ts';
+import { createIntake } from './intake.ts';
+import { buildMachine, type Home, makeHome } from './machine.ts';
+import { type Plan, planStage } from './plan.ts';
+import type { Start } from './protocol.ts';
+import { createWaits } from './waits.ts';
+import { startWire, type WireLink } from './wire-link.ts';
+import { createWireVerbs } from './wire-verbs.ts';
+
+export interface Surroundings {
+  readonly start: Start;
+  readonly actorEntry: string;
+  readonly wireEntry: string;
+  readonly traceEntry: string;
+  readonly tracing: Stage['tracing'];
+  /** Everything that is seen, as it becomes known. */
+  onEvents(events: readonly Event[]): void;
+}
+
+export interface Common {
+  readonly home: Home;
+  readonly plan: Plan;
+  readonly wire: WireLink;
+  readonly around: Surroundings;
+  /** Of this moment. */
+  now(): number;
+  tell(event: Event): void;
+  take: ReturnType<typeof createIntake>['add'];
+}
+
+export async function buildStage(wish: StageWish, around: Surroundings): Promise<Stage> {
+  const plan = planStage(wish);
+  const home = makeHome();
+  const clock = clockFrom({
+    before: around.start.monotonic,
+    realtime: around.start.realtime,
+    after: around.start.monotonic,
+  });
+  const seed = wish.seed ?? 1;
+  const timeline = createTimeline();
+  const seen = createSeen(timeline);
+  const waits = createWaits(seen);
+  const begunBy = createBegun();
+  const identify = createIdentify(namespaceOfDescriptor(home.namespace));
+
+  function publish(events: readonly Event[]): void {
+    for (const event of events) {
+      const before = begunBy(event);
+      if (before === null) {
+        timeline.add(event);
+      } else {
+        timeline.replace(before, event);
+      }
+    }
+    around.onEvents(events);
+    waits.look();
+  }
+
+  const intake = createIntake(clock.now, identify, publish);
+  const wire = startWire({
+    entry: around.wireEntry,
+    start: around.start,
+    seed,
+    path: wish.wire ?? {},
+    onEvents: intake.add,
+    onBroken: waits.broke,
+  });
+  const common: Common = {
+    home,
+    plan,
+    wire,
+    around,
+    now: clock.now,
+    tell: (event) => publish([event]),
+    take: (events) => {
+      intake.add(events);
+      wire.look();
+    },
+  };
+
+  const hosts = new Map<string, RunningHost>();
+  const missing = new Set<string>();
+  try {
+    await wire.ready;
+    for (const planned of plan.hosts.filter(({ absent }) => !absent)) {
+      const machine = buildMachine(home, plan, planned);
+      if ('step' in machine) {
+        throw notBuilt(machine.step, machine.errno);
+      }
+      for (const name of machine.missing) {
+        missing.add(name);
+      }
+      await wire.order({ do: 'add', ports: machine.ports, sampled: machine.sampled });
+      hosts.set(planned.name, createHost(common, planned, machine));
+    }
+  } catch (error) {
+    await wire.finish().catch(() => {});
+    throw error;
+  }
+
+  async function settled(): Promise<void> {
+    await wire.order({ do: 'sample' });
+    intake.flush();
+  }
+
+  return {
+    seed,
+    tracing: around.tracing,
+    missing: [...missing],
+    host: (name) => hostNamed(hosts, name),
+    wire: createWireVerbs(common, hosts),
+    seen,
+    say: async (text) => {
+      // What came before it stands before it.
+      await settled();
+      publish([{ type: 'step', at: clock.now(), text }]);
+    },
+    until: waits.until,
+    reached: (host, state, timeoutMs) => {
+      hostNamed(hosts, host);
+      const holds = (): boolean => seen.states(host).includes(state);
+      return waits.until(`a socket of ${host} in ${state}`, holds, timeoutMs);
+    },
+    pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    settled,
+    async close() {
+      await settled().catch(() => {});
+      await Promise.all([...hosts.values()].map((host) => host.end()));
+      await settled().catch(() => {});
+      await wire.finish().catch(() => {});
+      intake.close();
+    },
+  };
+}
+
+function hostNamed(hosts: ReadonlyMap<string, RunningHost>, name: string): Host {
+  const host = hosts.get(name);
+  if (host === undefined) {
+    throw new SockscopeError(
+      'LAB_HOST',
+      `There is no host ${name} on this stage.`,
+      `Its hosts are ${[...hosts.keys()].join(', ')}.`,
+      2,
+    );
+  }
+  return host.host;
+}
+
+function notBuilt(step: string, errno: number): SockscopeError {
+  const name = errnoName(errno);
+  return new SockscopeError(
+    'STAGE_FAILED',
+    `The stage could not be built: ${step} was refused with ${name} (${errnoMeaning(name)}).`,
+    'Containers often forbid this; run on the machine itself, or as root.',
+    3,
+  );
+}

@@ -1,0 +1,179 @@
+/** A host as a story speaks with it: its first program's verbs, more programs, its settings, and its power switch. */
+import { addWay, readSysctl, writeSysctl } from '../../kernel/cables.ts';
+import { openRoute } from '../../kernel/rtnetlink.ts';
+import { spawnActor } from '../../kernel/spawn-lab.ts';
+import { closeSocket } from '../../kernel/transparent.ts';
+import { parseIpv4, parseIpv6 } from '../../wire/net/address.ts';
+import type { Child, Host, Program } from '../api.ts';
+import type { Common } from './build.ts';
+import { startForeign } from './foreign.ts';
+import { buildMachine, forgetNeighbours, type Machine, removeMachine, within } from './machine.ts';
+import type { PlannedHost } from './plan.ts';
+import { type RunningProgram, startProgram } from './program.ts';
+import { silence } from './silence.ts';
+import { readTable } from './socket-table.ts';
+
+export interface RunningHost {
+  readonly host: Host;
+  end(): Promise<void>;
+}
+
+interface Ending {
+  end(): Promise<void>;
+}
+
+export function createHost(common: Common, planned: PlannedHost, built: Machine): RunningHost {
+  const { home, around } = common;
+  const device = planned.devices[0]!;
+  let machine: Machine = built;
+  let on = true;
+  let running: Ending[] = [];
+  let main: Promise<RunningProgram> | null = null;
+
+  async function another(): Promise<RunningProgram> {
+    mustBeOn();
+    const setup = JSON.stringify({
+      host: planned.name,
+      names: common.plan.names,
+      start: { monotonic: String(around.start.monotonic), realtime: String(around.start.realtime) },
+    });
+    const process = within(home, machine.namespace, () => spawnActor({ entry: around.actorEntry, setup }));
+    const program = await startProgram({
+      host: planned.name,
+      process,
+      onCall: (call) => common.take([call]),
+    });
+    running.push(program);
+    return program;
+  }
+
+  /** The program that the host's own verbs speak for, started when it is first needed. */
+  function first(): Promise<RunningProgram> {
+    main ??= another();
+    return main;
+  }
+
+  function mustBeOn(): void {
+    if (!on) {
+      throw new Error(`${planned.name} is switched off`);
+    }
+  }
+
+  const inside = <T>(run: () => T): T => within(home, machine.namespace, run);
+
+  const own: Omit<Host, keyof Program> & { readonly name: string } = {
+    name: planned.name,
+    address: device.addresses[0]!,
+    address6: device.address6,
+    addresses: planned.devices.flatMap(({ addresses }) => addresses),
+    async program(): Promise<Program> {
+      return (await another()).program;
+    },
+    async start(command, args = [], options = {}): Promise<Child> {
+      mustBeOn();
+      const foreign = await startForeign(common, { host: planned.name, command, args, options }, inside);
+      running.push(foreign);
+      return foreign.child;
+    },
+    sysctl: async (name) => inside(() => readSysctl(name)),
+    async setSysctl(name, value) {
+      const written = inside(() => writeSysctl(name, String(value)));
+      if (typeof written === 'number') {
+        throw new Error(`${name} of ${planned.name} cannot be set to ${value} (errno ${-written})`);
+      }
+      return written;
+    },
+    async counters() {
+      const value = await common.wire.order({ do: 'counters', host: planned.name });
+      return value as Readonly<Record<string, number>>;
+    },
+    sockets: async () => readTable(machine.diag),
+    async route(destination, how) {
+      const [address = '', prefix] = destination.split('/');
+      const four = parseIpv4(address);
+      const bytes = four ?? parseIpv6(address);
+      const gateway = typeof how === 'string' ? undefined : (parseIpv4(how.via) ?? parseIpv6(how.via));
+      if (bytes === null || gateway === null) {
+        throw new Error(`${destination} is no address of a route`);
+      }
+      const result = inside(() => {
+        const fd = openRoute();
+        const added = addWay(fd, {
+          version: four === null ? 6 : 4,
+          destination: bytes,
+          prefix: prefix === undefined ? bytes.length * 8 : Number(prefix),
+          how: typeof how === 'string' ? how : 'via',
+          ...(gateway === undefined ? {} : { gateway }),
+        });
+        closeSocket(fd);
+        return added;
+      });
+      if (result < 0) {
+        throw new Error(`the route to ${destination} of ${planned.name} was refused (errno ${-result})`);
+      }
+    },
+    async flushNeighbours() {
+      inside(() => forgetNeighbours(common.plan, planned));
+    },
+    async powerOff() {
+      mustBeOn();
+      await common.wire.order({ do: 'off', host: planned.name });
+      await stopAll();
+      on = false;
+      await common.wire.order({ do: 'remove', host: planned.name });
+      removeMachine(home, machine);
+    },
+    async boot() {
+      if (on) {
+        throw new Error(`${planned.name} is running already`);
+      }
+      const again = buildMachine(home, common.plan, planned);
+      if ('step' in again) {
+        throw new Error(`${again.step} was refused (errno ${again.errno})`);
+      }
+      machine = again;
+      await common.wire.order({ do: 'add', ports: machine.ports, sampled: machine.sampled });
+      on = true;
+    },
+  };
+
+  async function stopAll(): Promise<void> {
+    silence(machine.diag, inside);
+    await Promise.all(running.map((one) => one.end()));
+    // What the dying programs left: nobody will ever hear of it.
+    silence(machine.diag, inside);
+    running = [];
+    main = null;
+  }
+
+  const host = new Proxy(own, {
+    get(target, name: string) {
+      if (name in target) {
+        return target[name as keyof typeof target];
+      }
+      if (name === 'then') {
+        // A host is no promise.
+        return undefined;
+      }
+      return async (...args: readonly unknown[]) => {
+        const { program } = await first();
+        const verb = program[name as keyof Program] as ((...a: readonly unknown[]) => unknown) | undefined;
+        if (verb === undefined) {
+          throw new Error(`a host has no verb ${name}`);
+        }
+        return verb(...args);
+      };
+    },
+  }) as unknown as Host;
+
+  return {
+    host,
+    async end() {
+      if (on) {
+        on = false;
+        await stopAll();
+        removeMachine(home, machine);
+      }
+    },
+  };
+}

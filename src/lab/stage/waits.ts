@@ -1,0 +1,75 @@
+/** Waiting until something has been seen. */
+import { SockscopeError } from '../../errors.ts';
+import type { Seen, Stage } from '../api.ts';
+
+export interface Waits {
+  readonly until: Stage['until'];
+  /** Something new was seen. */
+  look(): void;
+  /** Nothing will be seen any more. */
+  broke(why: string): void;
+}
+
+const USUAL_MS = 5000;
+/** Counters and timers change without an event of their own. */
+const AGAIN_MS = 20;
+
+interface Waiting {
+  look(): void;
+  fail(error: Error): void;
+}
+
+export function createWaits(seen: Seen): Waits {
+  const waiting = new Set<Waiting>();
+
+  function until(what: string, holds: (seen: Seen) => boolean, timeoutMs = USUAL_MS): Promise<void> {
+    if (holds(seen)) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        clearInterval(again);
+        waiting.delete(one);
+      };
+      const one: Waiting = {
+        look() {
+          if (holds(seen)) {
+            done();
+            resolve();
+          }
+        },
+        fail(error) {
+          done();
+          reject(error);
+        },
+      };
+      const timer = setTimeout(() => one.fail(inVain(what, timeoutMs)), timeoutMs);
+      const again = setInterval(() => one.look(), AGAIN_MS);
+      waiting.add(one);
+    });
+  }
+
+  return {
+    until,
+    look() {
+      for (const one of waiting) {
+        one.look();
+      }
+    },
+    broke(why) {
+      for (const one of waiting) {
+        one.fail(new Error(why));
+      }
+    },
+  };
+}
+
+function inVain(what: string, timeoutMs: number): SockscopeError {
+  return new SockscopeError(
+    'LAB_WAITED',
+    `Waited ${timeoutMs} ms in vain for ${what}.`,
+    'See what happened instead in the lanes above it; a busy machine may need a longer time.',
+    1,
+  );
+}

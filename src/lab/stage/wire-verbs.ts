@@ -1,0 +1,70 @@
+/** The wire as a story speaks with it. */
+import { SockscopeError } from '../../errors.ts';
+import type { Act, Match, Rule, Wire } from '../api.ts';
+import { segmentFrame } from '../wire/craft.ts';
+import type { Common } from './build.ts';
+import type { RunningHost } from './host.ts';
+import type { WireWish } from './wire-link.ts';
+
+export function createWireVerbs(common: Common, hosts: ReadonlyMap<string, RunningHost>): Wire {
+  async function order(wish: WireWish): Promise<number> {
+    return Number(await common.wire.order(wish));
+  }
+
+  function known(...names: readonly (string | undefined)[]): void {
+    for (const name of names) {
+      if (name !== undefined && !common.plan.hosts.some((host) => host.name === name)) {
+        throw new SockscopeError(
+          'LAB_HOST',
+          `There is no host ${name} on this stage.`,
+          `Its hosts are ${[...hosts.keys()].join(', ')}.`,
+          2,
+        );
+      }
+    }
+  }
+
+  async function rule(act: Act, match: Match = {}): Promise<Rule> {
+    known(match.from, match.to);
+    const id = await order({ do: 'rule', act, match });
+    return {
+      id,
+      hits: () => order({ do: 'hits', rule: id }),
+      release: (count) => order({ do: 'release', rule: id, count: count ?? null }),
+      remove: async () => void (await order({ do: 'unrule', rule: id })),
+    };
+  }
+
+  return {
+    async path(path, between = {}) {
+      known(between.from, between.to);
+      await order({ do: 'path', path, ...between });
+    },
+    rule,
+    drop: (match) => rule({ do: 'drop' }, match),
+    hold: (match) => rule({ do: 'hold' }, match),
+    async cut(host) {
+      known(host);
+      await order({ do: 'cut', host });
+    },
+    async plug(host) {
+      known(host);
+      await order({ do: 'plug', host });
+    },
+    async inject(segment) {
+      await order({ do: 'inject', frame: segmentFrame(segment, macOf) });
+    },
+  };
+
+  /** The link address behind an IP address of the plan. */
+  function macOf(address: string): string | null {
+    for (const host of common.plan.hosts) {
+      for (const device of host.devices) {
+        if (device.addresses.includes(address) || device.address6 === address) {
+          return device.mac;
+        }
+      }
+    }
+    return null;
+  }
+}

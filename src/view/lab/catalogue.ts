@@ -1,0 +1,49 @@
+/** The catalogue: every experiment on one line, under its theme. */
+import { cut } from '../tap/fit.ts';
+import type { Told } from './shapes.ts';
+import { heading, type Look, textWidth } from './text.ts';
+
+export interface Theme {
+  readonly title: string;
+  readonly about: string;
+  readonly experiments: readonly Told[];
+}
+
+const SECONDS_CELLS = 7;
+
+export function catalogueLines(themes: readonly Theme[], look: Look): string[] {
+  const filled = themes.filter(({ experiments }) => experiments.length > 0);
+  const names = filled.flatMap(({ experiments }) => experiments.map(({ name }) => name.length));
+  const nameCells = Math.max(0, ...names);
+  const room = textWidth(look.columns) - nameCells - SECONDS_CELLS - 5;
+  return filled.flatMap(({ title, about, experiments }) => [
+    heading(title, look, cut(about, textWidth(look.columns) - title.length - 2)),
+    ...experiments.map(({ name, question, seconds }) => {
+      const line = cut(firstSentence(question), room);
+      return `  ${look.paint.cyan(name.padEnd(nameCells))}  ${line}${look.paint.dim(` ${aboutSeconds(seconds)}`)}`;
+    }),
+    '',
+  ]);
+}
+
+/** Up to the first full stop that ends a sentence: not that of `0.2 s` or `e.g.`. */
+export function firstSentence(text: string): string {
+  const plain = text.trim().replace(/\s+/g, ' ');
+  const end = /[.?!](?=\s+["'“]?\p{Lu})/u.exec(plain);
+  return end === null ? plain : plain.slice(0, end.index + 1);
+}
+
+export function aboutSeconds(seconds: number): string {
+  return seconds < 1 ? '< 1 s' : `${Math.round(seconds)} s`;
+}
+
+export function catalogueFoot(example: string, { paint }: Look): string[] {
+  const rows = [
+    [`sockscope lab ${example}`, 'asks what you expect, runs it, shows what happened and why'],
+    [`sockscope lab ${example} --twin`, 'the same with the remedy'],
+    ['sockscope lab --grep WORD', 'those that speak of it'],
+    ['sockscope lab all', 'runs every one as a self-test'],
+  ] as const;
+  const cells = Math.max(...rows.map(([command]) => command.length));
+  return rows.map(([command, what]) => `${command.padEnd(cells)}  ${paint.dim(what)}`);
+}
