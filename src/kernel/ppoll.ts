@@ -7,8 +7,7 @@ const PR_SET_TIMERSLACK = 29;
 const library = process.platform === 'linux' ? koffi.load(null) : null;
 const ppoll: (descriptors: Uint8Array, count: number, timeout: Uint8Array | null, mask: null) => number =
   library?.func('int ppoll(void*, ulong, void*, void*)') ?? (() => -1);
-const prctl: (option: number, value: number) => number =
-  library?.func('int prctl(int, ulong)') ?? (() => -1);
+const prctl: (option: number, value: number) => number = library?.func('int prctl(int, ulong)') ?? (() => -1);
 
 export interface ExactWaiting {
   /** Until one has something to read; at most so long, Infinity is for ever. How many have, 0 when the time is over, or -errno. */

@@ -71,9 +71,13 @@ export interface Experiment<R = object, K extends Knobs = Knobs> {
   };
 }
 
-/** Keeps the types of a story's result and knobs while the list holds experiments of every kind. */
-export function defineExperiment<R extends object, const K extends Knobs>(
-  experiment: Experiment<R, { [N in keyof K]: K[N] extends boolean ? boolean : number }>,
+type Loose<K extends Knobs> = { readonly [N in keyof K]: K[N] extends boolean ? boolean : number };
+
+/** The knobs come first, so that the types of everything that turns on them follow. */
+export function defineExperiment<const K extends Knobs, R extends object>(
+  knobs: K,
+  experiment: Omit<Experiment<R, Loose<K>>, 'knobs'>,
 ): Experiment {
-  return experiment as unknown as Experiment;
+  // The list holds experiments of every kind; each is only ever given its own results and knobs.
+  return { ...experiment, knobs } as unknown as Experiment;
 }

@@ -31,6 +31,8 @@ export interface Outcome {
   /** Of what was skipped or broken. */
   readonly why?: string;
   readonly checks: readonly Check[];
+  /** What the other telling (the twin, or the fault) must see: at least one of these has to fail here, or it proves nothing. */
+  readonly counter: readonly Check[];
   readonly moment?: Event;
   readonly tookMs: number;
   /** Settings that were asked for and that this kernel lacks. */

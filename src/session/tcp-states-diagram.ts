@@ -11,11 +11,11 @@ export function stateDiagram(): string {
     '## RFC 9293, figure 5 and its notes',
     '',
     '```text',
-    ...RFC_STATES.flatMap((state) => tree(state)),
+    RFC_STATES.map(tree).join('\n\n'),
     '```',
     '',
-    'From every state but CLOSED, LISTEN and TIME-WAIT a user timeout leads to CLOSED; from every state but CLOSED and LISTEN a reset',
-    'does. The table below has these too.',
+    'From every state but CLOSED, LISTEN and TIME-WAIT a user timeout leads to CLOSED; a reset ends',
+    'every connection. The table below has these too.',
     '',
     '```mermaid',
     'stateDiagram-v2',
@@ -47,7 +47,7 @@ function alias(state: TcpState): string {
 
 const WIDTH = 36;
 
-function tree(state: TcpState): string[] {
+function tree(state: TcpState): string {
   const arrows = of('figure').filter(({ from }) => from === state);
   return [
     state,
@@ -56,8 +56,7 @@ function tree(state: TcpState): string[] {
       const label = ` ${on}${sends === undefined ? '' : ` / ${sends}`} `;
       return `${branch}${label}${'─'.repeat(WIDTH - label.length)}▶ ${to}`;
     }),
-    '',
-  ];
+  ].join('\n');
 }
 
 function table(arrows: readonly Arrow[], last: string): string[] {

@@ -236,9 +236,11 @@ export function isLegal(from: SocketState, to: SocketState): boolean {
   return ARROWS.some((arrow) => arrow.from === one && arrow.to === other);
 }
 
+const OVER: readonly TcpState[] = ['CLOSED', 'LISTEN', 'TIME-WAIT'];
+
 /**
- * The shortest way of one connection from a state to another, both included; null when there is none. It never leads through CLOSED or
- * LISTEN: what comes after is another connection. Where ways are equally long, the figure's is taken.
+ * The shortest way of one connection from a state to another, both included; null when there is none. What comes
+ * after CLOSED, LISTEN or TIME-WAIT is another connection, so none leads on from there unless it begins there. Where ways are equally long, the figure's is taken.
  */
 export function path(from: SocketState, to: SocketState): TcpState[] | null {
   const [start, end] = [rfcState(from), rfcState(to)];
@@ -251,11 +253,9 @@ export function path(from: SocketState, to: SocketState): TcpState[] | null {
     if (state === end) {
       return wayTo(state, cameFrom);
     }
-    if (state !== start && (state === 'CLOSED' || state === 'LISTEN')) {
-      continue;
-    }
+    const isOver = state !== start && OVER.includes(state);
     for (const arrow of ARROWS) {
-      if (arrow.from === state && !cameFrom.has(arrow.to)) {
+      if (arrow.from === state && !cameFrom.has(arrow.to) && !(isOver && arrow.to !== 'CLOSED')) {
         cameFrom.set(arrow.to, state);
         waiting.push(arrow.to);
       }

@@ -30,7 +30,7 @@ export interface SessionFileOptions {
 export interface SessionFile {
   begins(header: SessionHeader): void;
   events(batch: readonly Event[]): void;
-  /** How many packets and entries the file holds. */
+  /** How many packets and entries the file holds. Nothing is written of a session that never began. */
   finish(): { readonly packets: number; readonly entries: number };
 }
 
@@ -41,8 +41,8 @@ interface Waiting {
   text: string | null;
   readonly comments: string[];
   arrivals: number;
-  /** A call that has returned since is told by two other entries. */
-  void: boolean;
+  /** `void`: a call that has returned since is told by two other entries. */
+  state: 'waiting' | 'void' | 'written';
 }
 
 export function createSessionFile({ version, about, write, words }: SessionFileOptions): SessionFile {
@@ -51,12 +51,13 @@ export function createSessionFile({ version, about, write, words }: SessionFileO
   const packetsById = new Map<number, Waiting>();
   const begun = new Map<string, Waiting>();
   let waiting: Waiting[] = [];
+  let started = false;
   let startedNs = 0n;
   let packets = 0;
   let entries = 0;
 
   function wait(at: number, event: Event, text: string | null): Waiting {
-    const one: Waiting = { at, event, text, comments: [], arrivals: 0, void: false };
+    const one: Waiting = { at, event, text, comments: [], arrivals: 0, state: 'waiting' };
     waiting.push(one);
     return one;
   }
@@ -118,16 +119,18 @@ export function createSessionFile({ version, about, write, words }: SessionFileO
     }
     const beginning = begun.get(key);
     begun.delete(key);
-    if (beginning !== undefined) {
-      beginning.void = true;
+    const told = beginning?.state === 'written';
+    if (beginning !== undefined && !told) {
+      beginning.state = 'void';
     }
-    if (event.took < WAITED_NS) {
-      wait(event.at, event, words(event));
-    } else {
-      // Before its result is told, there must be what it waited for.
-      wait(event.at, event, words({ ...event, took: null, result: null }));
-      wait(event.at + event.took, event, words(event));
+    // What it waited for stands before its result.
+    const waited = event.took >= WAITED_NS;
+    if (waited && !told) {
+      const { errno: _, ...rest } = event;
+      const start = { ...rest, took: null, result: null };
+      wait(event.at, start, words(start));
     }
+    wait(waited ? event.at + event.took : event.at, event, words(event));
   }
 
   function put(one: Waiting): void {
@@ -179,7 +182,8 @@ export function createSessionFile({ version, about, write, words }: SessionFileO
       if (one.event.type === 'packet' && one.event.id !== undefined) {
         packetsById.delete(one.event.id);
       }
-      if (!one.void) {
+      if (one.state === 'waiting') {
+        one.state = 'written';
         put(one);
       }
     }
@@ -187,6 +191,7 @@ export function createSessionFile({ version, about, write, words }: SessionFileO
 
   return {
     begins(header) {
+      started = true;
       startedNs = header.startedAt.ns;
       writeSection(out, {
         application: `sockscope ${version}`,
@@ -204,6 +209,9 @@ export function createSessionFile({ version, about, write, words }: SessionFileO
       }
     },
     finish() {
+      if (!started) {
+        return { packets, entries };
+      }
       drain(0);
       // Some readers refuse a file without an interface.
       if (interfaces.size === 0) {

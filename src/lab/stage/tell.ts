@@ -1,6 +1,6 @@
 /** Tells one experiment's story on a stage of its own, and looks whether what must be seen was seen. */
 import { SockscopeError } from '../../errors.ts';
-import type { Knobs, Lab } from '../experiment.ts';
+import type { Check, Knobs, Lab } from '../experiment.ts';
 import { experiments } from '../experiments.ts';
 import type { Outcome, RunWish } from '../run-types.ts';
 import { buildStage, type Surroundings } from './build.ts';
@@ -30,6 +30,7 @@ export async function tellExperiment(
     name,
     twin: wish.twin,
     checks: [],
+    counter: [],
     missing: [] as readonly string[],
     tracing: around.tracing,
   };
@@ -49,11 +50,13 @@ export async function tellExperiment(
     await stage.settled();
     const { seen } = stage;
     const checks = (wish.twin ? experiment.twin : experiment).expect(result, seen);
+    const counter = judged(() => (wish.twin ? experiment : experiment.twin).expect(result, seen));
     const moment = wish.twin ? undefined : experiment.moment?.(result, seen);
     return {
       ...plain,
       how: checks.length > 0 && checks.every(({ ok }) => ok) ? 'passed' : 'failed',
       checks,
+      counter,
       ...(moment === undefined ? {} : { moment }),
       tookMs: took(),
     };
@@ -76,6 +79,15 @@ async function named(name: string) {
     }
   }
   throw new Error(`there is no experiment ${name}`);
+}
+
+/** The other telling's checks may stumble over what did not happen in this one. */
+function judged(expect: () => Check[]): Check[] {
+  try {
+    return expect();
+  } catch (error) {
+    return [{ claim: 'what was seen can be judged', ok: false, seen: String(error) }];
+  }
 }
 
 function labOf(stage: Awaited<ReturnType<typeof buildStage>>, step: (text: string) => Promise<void>): Lab {

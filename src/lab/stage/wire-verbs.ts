@@ -52,12 +52,22 @@ export function createWireVerbs(common: Common, hosts: ReadonlyMap<string, Runni
       await order({ do: 'plug', host });
     },
     async inject(segment) {
-      await order({ do: 'inject', frame: segmentFrame(segment, macOf) });
+      const frame = segmentFrame(segment, { from: macOf(segment.from), to: macOf(segment.to) });
+      if (typeof frame === 'string') {
+        throw new SockscopeError(
+          'LAB_SEGMENT',
+          `That segment cannot be made: ${frame}.`,
+          'See docs/lab.md.',
+          2,
+        );
+      }
+      await order({ do: 'inject', frame });
     },
   };
 
-  /** The link address behind an IP address of the plan. */
-  function macOf(address: string): string | null {
+  /** The link address behind `ADDRESS:PORT`; of nobody's address, nobody's. */
+  function macOf(endpoint: string): string {
+    const address = endpoint.slice(0, endpoint.lastIndexOf(':')).replace(/^\[|\]$/g, '');
     for (const host of common.plan.hosts) {
       for (const device of host.devices) {
         if (device.addresses.includes(address) || device.address6 === address) {
@@ -65,6 +75,6 @@ export function createWireVerbs(common: Common, hosts: ReadonlyMap<string, Runni
         }
       }
     }
-    return null;
+    return '02:00:00:00:ff:ff';
   }
 }

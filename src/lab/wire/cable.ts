@@ -160,7 +160,12 @@ export function createCable({ seed, path }: { readonly seed: number; readonly pa
       leave(leg);
       leg.notes.push(`held ${Math.round((at - since) / 1e6)} ms`);
       read(leg.frame);
-      setOut(leg, at, [...rules.values()].filter((rule) => rule.id > id), out);
+      setOut(
+        leg,
+        at,
+        [...rules.values()].filter((rule) => rule.id > id),
+        out,
+      );
     }
     return freed.length;
   }

@@ -111,7 +111,15 @@ export function percent(share: number): string {
 function subjectOf({ flags, data, filter, from, to }: Match): string {
   return [
     flags ?? (data === undefined ? 'frame' : ''),
-    data === undefined ? '' : flags === undefined ? (data ? 'data' : 'empty frame') : data ? 'with data' : 'without data',
+    data === undefined
+      ? ''
+      : flags === undefined
+        ? data
+          ? 'data'
+          : 'empty frame'
+        : data
+          ? 'with data'
+          : 'without data',
     filter === undefined ? '' : `of "${filter}"`,
     from === undefined ? '' : `from ${from}`,
     to === undefined ? '' : `to ${to}`,

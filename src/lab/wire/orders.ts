@@ -45,7 +45,10 @@ export function obey(
         return refused(wrong);
       }
       cable.path(path, from, to);
-      fault(describePath(path), from === undefined && to === undefined ? 'wire' : `${from ?? '*'} → ${to ?? '*'}`);
+      fault(
+        describePath(path),
+        from === undefined && to === undefined ? 'wire' : `${from ?? '*'} → ${to ?? '*'}`,
+      );
       return DONE;
     }
     case 'rule': {

@@ -79,14 +79,16 @@ export function createPaths(seed: number, start: Path): Paths {
       if (path.mtu !== undefined && ipLength > path.mtu) {
         return `larger than the MTU of ${path.mtu}`;
       }
-      const sent = path.bitsPerSecond === undefined ? at : takeTurn(lane, path, path.bitsPerSecond, at, bytes);
+      const sent =
+        path.bitsPerSecond === undefined ? at : takeTurn(lane, path, path.bitsPerSecond, at, bytes);
       if (sent === null) {
         return 'queue full';
       }
       if (path.loss !== undefined && path.loss > 0 && lane.random.loss() < path.loss) {
         return 'lost (random)';
       }
-      const jitter = path.jitterMs === undefined || path.jitterMs === 0 ? 0 : lane.random.jitter() * path.jitterMs;
+      const jitter =
+        path.jitterMs === undefined || path.jitterMs === 0 ? 0 : lane.random.jitter() * path.jitterMs;
       lane.lastArrival = Math.max(lane.lastArrival, sent + ((path.delayMs ?? 0) + jitter) * MS);
       return lane.lastArrival;
     },

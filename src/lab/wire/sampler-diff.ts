@@ -44,16 +44,20 @@ export function compare(table: Table, rows: readonly Row[], host: string, at: nu
   }
   for (const row of rows) {
     const { socket, tuple, state: to } = row;
-    const known = sockets.get(socket) ?? { row: null, told: null, round };
-    const from = known.row?.state ?? 'CLOSED';
+    const known = sockets.get(socket);
+    if (known?.row === row) {
+      continue;
+    }
+    const from = known?.row.state ?? 'CLOSED';
     if (from !== to) {
       out.push({ type: 'state', at, host, socket, tuple, from, to, source: 'sampled' });
     }
-    const worthTelling = known.told === null ? saysSomething(row) : differs(known.told, row);
-    if (worthTelling) {
+    const told = known?.told ?? null;
+    const news = told === null ? saysSomething(row) : differs(told, row);
+    if (news) {
       out.push(infoOf(row, host, at));
     }
-    sockets.set(socket, { row, told: worthTelling ? row : known.told, round });
+    sockets.set(socket, { row, told: news ? row : told, round });
   }
 }
 

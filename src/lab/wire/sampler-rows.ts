@@ -5,6 +5,7 @@
 import { send } from '../../kernel/libc.ts';
 import {
   AF_INET6,
+  type Attribute,
   attribute,
   INET,
   INET_ATTRIBUTE,
@@ -17,6 +18,7 @@ import {
   u16,
   u16be,
   u32,
+  u64,
 } from '../../kernel/sockdiag-format.ts';
 import { type Batch, freshBatch, receive } from '../../kernel/sockdiag-receive.ts';
 import { readTcpInfo } from '../../kernel/tcp-info.ts';
@@ -51,8 +53,16 @@ const SLOT = 32 * 1024;
 const request = makeRequest();
 let batch: Batch | null = null;
 
+/** What was read before, by cookie: a row that says the same again is not made again. */
+export type Memory = Map<number, Remembered>;
+
+interface Remembered {
+  readonly marks: Int32Array;
+  row: Row;
+}
+
 /** 0, or -errno; -71 (EPROTO) when the answer makes no sense. */
-export function readRows(diag: number, rows: Row[]): number {
+export function readRows(diag: number, rows: Row[], memory: Memory): number {
   batch ??= freshBatch();
   const sent = send(diag, request, REQUEST, 0);
   if (sent < 0) {
@@ -65,8 +75,9 @@ export function readRows(diag: number, rows: Row[]): number {
     }
     for (let i = 0; i < answers; i++) {
       const length = u32(batch.vector, i * MMSGHDR + RECEIVED);
-      const end = walkRows(batch.bytes, i * SLOT, i * SLOT + length, rows);
+      const end = walkRows(batch.bytes, i * SLOT, i * SLOT + length, rows, memory);
       if (end !== 'more') {
+        forget(memory, rows.length);
         return end;
       }
     }
@@ -76,7 +87,13 @@ export function readRows(diag: number, rows: Row[]): number {
 const EPROTO = 71;
 
 /** The rows of one answer; 'more' unless it held the end of the dump. */
-export function walkRows(b: Uint8Array, from: number, to: number, rows: Row[]): number | 'more' {
+export function walkRows(
+  b: Uint8Array,
+  from: number,
+  to: number,
+  rows: Row[],
+  memory: Memory,
+): number | 'more' {
   let at = from;
   while (at < to) {
     const length = at + NLMSG_HEADER <= to ? u32(b, at) : 0;
@@ -91,14 +108,60 @@ export function walkRows(b: Uint8Array, from: number, to: number, rows: Row[]): 
       if (length < INET.attributes) {
         return -EPROTO;
       }
-      rows.push(decodeRow(b, at, at + length));
+      rows.push(rememberedRow(b, at, at + length, memory));
     }
     at += (length + 3) & ~3;
   }
   return 'more';
 }
 
-function decodeRow(b: Uint8Array, at: number, end: number): Row {
+const SPARE = 64;
+
+/** Sockets that are gone make way when they outnumber the others. */
+function forget(memory: Memory, rows: number): void {
+  if (memory.size > 2 * rows + SPARE) {
+    memory.clear();
+  }
+}
+
+/** Where a row's news would be: state and timer, ports, queues; and in tcp_info the states, rto, unacked, ssthresh, cwnd. */
+const MARKS = [INET.state - 1, INET.sourcePort, INET.receiveQueue, INET.sendQueue];
+const INFO_MARKS = [0, 8, 24, 76, 80];
+const INFO_LEAST = 84;
+
+function rememberedRow(b: Uint8Array, at: number, end: number, memory: Memory): Row {
+  // Cookies are counted up from 1, so a double holds them.
+  const cookie = u64(b, at + INET.cookie);
+  // A listener has no path: the kernel puts its queue into two of the fields, and defaults into the rest.
+  const listens = b[at + INET.state] === LISTEN;
+  const info = listens ? null : attribute(b, at + INET.attributes, end, INET_ATTRIBUTE.info);
+  const known = memory.get(cookie);
+  const marks = known?.marks ?? new Int32Array(MARKS.length + INFO_MARKS.length);
+  let same = known !== undefined;
+  let next = 0;
+  for (const offset of MARKS) {
+    const value = i32(b, at + offset);
+    same &&= marks[next] === value;
+    marks[next++] = value;
+  }
+  for (const offset of INFO_MARKS) {
+    const value = info === null || info.length < INFO_LEAST ? 0 : i32(b, info.at + offset);
+    same &&= marks[next] === value;
+    marks[next++] = value;
+  }
+  if (known !== undefined && same) {
+    return known.row;
+  }
+  const row = decodeRow(b, at, info);
+  if (known === undefined) {
+    memory.set(cookie, { marks, row });
+  } else {
+    known.row = row;
+  }
+  return row;
+}
+
+function decodeRow(b: Uint8Array, at: number, info: Attribute | null): Row {
   const text = b[at + INET.family] === AF_INET6 ? ipv6Text : ipv4Text;
   const state = b[at + INET.state]!;
   const kind = b[at + INET.timer]!;
@@ -120,8 +183,6 @@ function decodeRow(b: Uint8Array, at: number, end: number): Row {
       retransmits: b[at + INET.retransmits]!,
     };
   }
-  // A listener has no path: the kernel puts its queue into two of the fields, and defaults into the rest.
-  const info = state === LISTEN ? null : attribute(b, at + INET.attributes, end, INET_ATTRIBUTE.info);
   const tcp = info === null ? null : readTcpInfo(b, info.at, info.length);
   if (tcp !== null) {
     row.tcp = tcp;

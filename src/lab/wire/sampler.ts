@@ -3,7 +3,7 @@ import { close } from '../../kernel/libc.ts';
 import type { RawEvent, Sampled } from '../stage/protocol.ts';
 import { createCounters, type HostCounters } from './counters.ts';
 import { compare, createTable, type Table } from './sampler-diff.ts';
-import { type Row, readRows } from './sampler-rows.ts';
+import { type Memory, type Row, readRows } from './sampler-rows.ts';
 
 export interface Samplers {
   add(sampled: Sampled): void;
@@ -22,6 +22,7 @@ export interface Samplers {
 interface Subject {
   readonly sampled: Sampled;
   readonly table: Table;
+  readonly memory: Memory;
   readonly counters: HostCounters;
   /** No look before this moment. */
   notBefore: number;
@@ -29,6 +30,8 @@ interface Subject {
   /** When it was last said that looks are left out. */
   complainedAt: number;
   refused: boolean;
+  /** The last look took long. */
+  long: boolean;
 }
 
 const COUNTERS_EVERY = 50e6;
@@ -47,7 +50,7 @@ export function createSamplers(): Samplers {
     const { sampled, table } = subject;
     const before = process.hrtime();
     rows.length = 0;
-    const refusal = readRows(sampled.diag, rows);
+    const refusal = readRows(sampled.diag, rows, subject.memory);
     if (refusal < 0) {
       // Half a table would tell of sockets that closed and did not.
       if (!subject.refused) {
@@ -61,10 +64,13 @@ export function createSamplers(): Samplers {
     compare(table, rows, sampled.host, at, out);
     const [seconds, nanoseconds] = process.hrtime(before);
     const took = seconds * 1e9 + nanoseconds;
-    if (took > LONG) {
+    const long = took > LONG;
+    // One long look is one that was interrupted, or the first of all.
+    if (long && subject.long) {
       subject.notBefore = at + took * (1 + PAUSE);
       complain(subject, at, took, out);
     }
+    subject.long = long;
   }
 
   function complain(subject: Subject, at: number, took: number, out: RawEvent[]): void {
@@ -81,11 +87,13 @@ export function createSamplers(): Samplers {
       subjects.set(sampled.host, {
         sampled,
         table: createTable(),
+        memory: new Map(),
         counters: createCounters(sampled.host, [sampled.netstat, sampled.snmp]),
         notBefore: -Infinity,
         countersAt: -Infinity,
         complainedAt: -Infinity,
         refused: false,
+        long: false,
       });
     },
     remove(host) {

@@ -21,6 +21,8 @@ const TURN = 64;
 const TICK_NS = 10e6;
 /** What is due sooner than this goes before a message is made of the events. */
 const SOON_NS = 0.3e6;
+/** Frames that are later than this go first; the hosts are looked at when the wire has caught up. */
+const LATE_NS = 0.2e6;
 /** A stamp of the kernel that is further off was made by a wall clock that has been set since. */
 const STALE_NS = 1e9;
 
@@ -54,9 +56,27 @@ function carry(
   const outbox = createOutbox((events) => say({ type: 'batch', events }));
   const out = outbox.events;
   const sampled = new Set<string>();
-  const [RING, WAKE] = [0, 1];
   const waiting = exactWaiting([frames.fd, data.wake]);
+  /** Hosts that are to be looked at when there is time. */
+  const owed = new Set<string>();
   let nextTick = 0;
+
+  function lookAt(host: string, frameDue: number): void {
+    const now = clock.now();
+    if (Math.min(frameDue, cable.next) < now - LATE_NS) {
+      owed.add(host);
+    } else {
+      owed.delete(host);
+      samplers.sample(host, now, out);
+    }
+  }
+
+  function lookAtOwed(): void {
+    for (const host of owed) {
+      samplers.sample(host, clock.now(), out);
+    }
+    owed.clear();
+  }
 
   const arrived: RingVisitor = (bytes, from, to, ifindex, _unfinished, seconds, nanoseconds) => {
     const now = clock.now();
@@ -65,7 +85,7 @@ function carry(
     // A copy of its own: the ring's slot goes back to the kernel, and a message clones the whole buffer behind a view.
     const host = cable.arrive(at, ifindex, new Uint8Array(bytes.subarray(from, to)), out);
     if (host !== null) {
-      samplers.sample(host, clock.now(), out);
+      lookAt(host, at);
     }
   };
 
@@ -77,7 +97,7 @@ function carry(
       if (packet > 0) {
         const why = `the device did not take it: ${errnoName(-written)}`;
         out.push(written < 0 ? fateOf(leg, at, 'dropped', why) : fateOf(leg, at, 'delivered'));
-        samplers.sample(to.host, clock.now(), out);
+        lookAt(to.host, at);
       }
     }
   }
@@ -130,7 +150,13 @@ function carry(
     samplers.countersDue(now, out, force);
     const count = frames.lost();
     if (count > 0) {
-      out.push({ type: 'lost', at: now, source: 'wire', count, why: 'frames came faster than they could be carried' });
+      out.push({
+        type: 'lost',
+        at: now,
+        source: 'wire',
+        count,
+        why: 'frames came faster than they could be carried',
+      });
     }
   }
 
@@ -145,20 +171,18 @@ function carry(
   }
 
   /** Blocks until there is something to do, and posts before it does unless a frame is due in a moment. */
-  function rest(): void {
+  function rest(idle: boolean): void {
     let now = clock.now();
-    if (cable.next - now > SOON_NS) {
+    if (idle && cable.next - now > SOON_NS) {
       outbox.post();
       now = clock.now();
     }
-    waiting.wait(Math.min(cable.next, nextTick, outbox.deadline(now)) - now);
+    waiting.wait(idle ? Math.min(cable.next, nextTick, outbox.deadline(now)) - now : 0);
   }
 
   for (let idle = true; ; ) {
-    if (idle) {
-      rest();
-    }
-    if (waiting.ready(WAKE)) {
+    rest(idle);
+    if (waiting.ready(1)) {
       drainBytes(data.wake);
       const heard = hear();
       if (heard === 'finish') {
@@ -169,9 +193,10 @@ function carry(
       }
     }
     idle = carryFrames();
-    if (waiting.ready(RING)) {
-      nextTick = Math.max(nextTick, clock.now() + TICK_NS / 2);
-    } else if (clock.now() >= nextTick) {
+    if (idle) {
+      lookAtOwed();
+    }
+    if (clock.now() >= nextTick) {
       look();
     }
   }

@@ -34,9 +34,10 @@ export function allRow(row: Row, cells: number, look: Look): string[] {
   return [
     `  ${name}${figures}  ${verdictText(row, look, Math.max(20, look.columns - before))}`,
     ...(row.how === 'failed'
-      ? checkLines({ checks: row.checks.filter(({ ok }) => !ok) }, { ...look, columns: look.columns - 4 }).map(
-          (line) => `    ${line}`,
-        )
+      ? checkLines(
+          { checks: row.checks.filter(({ ok }) => !ok) },
+          { ...look, columns: look.columns - 4 },
+        ).map((line) => `    ${line}`)
       : []),
   ];
 }
@@ -63,5 +64,9 @@ export function allSummary(rows: readonly Row[], of: number, tookMs: number, { p
     .map(([how, number]) => `${number} ${how}`);
   const done = rows.length < of ? `${rows.length} of ${several(of, 'run')}` : several(of, 'run');
   const text = `${done}: ${parts.length === 0 ? 'nothing yet' : parts.join(', ')} in ${secondsText(tookMs / 1000)}`;
-  return count('failed') + count('broken') > 0 ? paint.red(`✗ ${text}`) : rows.length < of ? text : paint.green(`✓ ${text}`);
+  return count('failed') + count('broken') > 0
+    ? paint.red(`✗ ${text}`)
+    : rows.length < of
+      ? text
+      : paint.green(`✓ ${text}`);
 }

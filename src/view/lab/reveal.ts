@@ -1,4 +1,5 @@
 /** What stands below an experiment when it has run: the verdict, what was seen, the moment that decides, and what to learn. */
+import { printable } from '../../wire/printable.ts';
 import { cellsOf } from '../wire/message-line.ts';
 import { eventWords } from './event-words.ts';
 import type { Judged, Told } from './shapes.ts';
@@ -56,7 +57,9 @@ function verdict({ answers, answer }: Told, prediction: Prediction, look: Look):
   }
   return [
     paint.yellow(paint.bold('✗ Not so.')),
-    ...paragraphs(answers[prediction] ?? '', look, `  you said  ${prediction}  `).map((line) => paint.dim(line)),
+    ...paragraphs(answers[prediction] ?? '', look, `  you said  ${prediction}  `).map((line) =>
+      paint.dim(line),
+    ),
     ...paragraphs(right, look, `  it is     ${answer}  `),
   ];
 }
@@ -64,7 +67,9 @@ function verdict({ answers, answer }: Told, prediction: Prediction, look: Look):
 function seenLines(judged: Judged, look: Look): string[] {
   const failed = judged.checks.filter(({ ok }) => !ok).length;
   const told =
-    failed === 0 ? '' : `${failed} of ${judged.checks.length} not as this experiment says; your kernel or this program differs`;
+    failed === 0
+      ? ''
+      : `${failed} of ${judged.checks.length} not as this experiment says; your kernel or this program differs`;
   const { moment } = judged;
   return [
     ...(judged.checks.length === 0 ? [] : section('WHAT WAS SEEN', checkLines(judged, look), look, told)),
@@ -83,7 +88,8 @@ function seenLines(judged: Judged, look: Look): string[] {
 export function checkLines({ checks }: Pick<Judged, 'checks'>, look: Look): string[] {
   const { paint } = look;
   const width = textWidth(look.columns) - INDENT.length;
-  return checks.flatMap(({ claim, ok, seen }) => {
+  return checks.flatMap(({ claim, ok, ...check }) => {
+    const seen = printable(check.seen);
     const mark = ok ? paint.green('✓') : paint.red('✗');
     const shown = ok ? paint.dim(seen) : paint.red(`seen: ${seen}`);
     const room = width - cellsOf(claim) - 2;
@@ -119,7 +125,9 @@ function endLines(told: Told, { checks, how, tookMs, missing, tracing }: Judged,
   const count = `${passed} of ${checks.length} checks passed in ${secondsText(tookMs / 1000)}`;
   return [
     ...shortened(told, look),
-    ...(missing.length === 0 ? [] : paragraphs(`This kernel has no setting ${missing.join(', ')}.`, look, '! ')),
+    ...(missing.length === 0
+      ? []
+      : paragraphs(`This kernel has no setting ${missing.join(', ')}.`, look, '! ')),
     ...(tracing.on
       ? []
       : paragraphs(`States were sampled, not traced: ${tracing.why}`, look).map((line) => paint.dim(line))),
@@ -140,7 +148,9 @@ function section(title: string, lines: readonly string[], look: Look, rest = '')
   const fits = title.length + 2 + cellsOf(rest) <= textWidth(look.columns);
   return [
     heading(title, look, fits ? rest : ''),
-    ...(fits ? [] : paragraphs(rest, inner(look)).map((line) => (line === '' ? '' : look.paint.dim(INDENT + line)))),
+    ...(fits
+      ? []
+      : paragraphs(rest, inner(look)).map((line) => (line === '' ? '' : look.paint.dim(INDENT + line)))),
     ...lines.map((line) => (line === '' ? '' : INDENT + line)),
     '',
   ];

@@ -16,7 +16,12 @@ export function textWidth(columns: number): number {
 }
 
 /** Folded at spaces; an empty line between the text's own paragraphs. The lines after the first begin under `hang`. */
-export function paragraphs(text: string, { columns }: Look, first = '', hang = ' '.repeat(first.length)): string[] {
+export function paragraphs(
+  text: string,
+  { columns }: Look,
+  first = '',
+  hang = ' '.repeat(first.length),
+): string[] {
   const room = textWidth(columns) - hang.length;
   const lines = text
     .trim()
@@ -35,5 +40,7 @@ export function momentText(at: number): string {
 }
 
 export function secondsText(seconds: number): string {
-  return seconds < 59.95 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} m ${Math.round(seconds % 60)} s`;
+  return seconds < 59.95
+    ? `${seconds.toFixed(1)} s`
+    : `${Math.floor(seconds / 60)} m ${Math.round(seconds % 60)} s`;
 }
