@@ -91,6 +91,7 @@ async function runQuietly(
       how: 'broken',
       why: error.message,
       checks: [],
+      counter: [],
       tookMs: face.now() - began,
       missing: [],
       tracing: { on: true },

@@ -3,25 +3,31 @@ import type { Experiment } from '../lab/experiment.ts';
 import type { LabFace } from './lab-face.ts';
 import { type LabFlags, usage } from './lab-flags.ts';
 
-/** Null without one. */
-export async function predictionFor(
+/** What --predict says; a letter that is no answer is refused before anything is printed. */
+export function predicted(experiment: Experiment, flags: LabFlags): string | null {
+  if (flags.predict === undefined) {
+    return null;
+  }
+  const letters = Object.keys(experiment.answers);
+  const letter = letterOf(flags.predict, letters);
+  if (letter === null) {
+    throw usage(
+      'LAB_PREDICT',
+      `${experiment.name} has no answer ${JSON.stringify(flags.predict)}.`,
+      `Its answers are ${letters.join(', ')}.`,
+    );
+  }
+  return letter;
+}
+
+/** Null when nobody is there, or nobody knows. */
+export async function askPrediction(
   experiment: Experiment,
   flags: LabFlags,
   face: LabFace,
 ): Promise<string | null> {
   const letters = Object.keys(experiment.answers);
   const range = letters.join(', ');
-  if (flags.predict !== undefined) {
-    const letter = letterOf(flags.predict, letters);
-    if (letter === null) {
-      throw usage(
-        'LAB_PREDICT',
-        `${experiment.name} has no answer ${JSON.stringify(flags.predict)}.`,
-        `Its answers are ${range}.`,
-      );
-    }
-    return letter;
-  }
   const { input, output } = face.terminal;
   if (flags.twin === true || flags.ask === false || flags.json === true || !input || !output) {
     return null;

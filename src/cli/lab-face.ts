@@ -8,13 +8,13 @@ import type { Target } from './written-file.ts';
 export interface Lanes {
   header(): string[];
   add(events: readonly Event[]): string[];
-  /** What waits for something that may still come. */
-  flush(): string[];
+  /** Everything that waits; with a moment only what waits for nothing after it. */
+  flush(at?: number): string[];
 }
 
 export interface LanesWish {
   readonly columns: number;
-  readonly colour: Painter;
+  readonly colour: boolean;
   readonly hosts: readonly string[];
 }
 
@@ -23,6 +23,7 @@ export interface LabFace {
   readonly experiments: readonly (() => Promise<{ experiment: Experiment }>)[];
   readonly lanes: (wish: LanesWish) => Promise<Lanes>;
   readonly paint: Painter;
+  readonly colour: boolean;
   readonly columns: number;
   /** Somebody reads what is printed, and somebody types. */
   readonly terminal: { readonly output: boolean; readonly input: boolean };

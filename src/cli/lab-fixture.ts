@@ -148,78 +148,90 @@ export const closeWaitEvents: readonly Event[] = [
   call(400 * MS, 'client', 'send', [5, 'hello'], -1, { errno: 'EPIPE' }),
 ];
 
-const closeWait = defineExperiment({ closes: false, replies: 1 }, {
-  name: 'close-wait',
-  theme: 'closing',
-  question:
-    'A server sends its reply and closes the connection. The client reads the reply, reads the end, and goes on with other work without closing its own socket. In which state is the client a day later?',
-  answers: {
-    a: 'TIME-WAIT: it waits a minute for stray packets, and is gone then.',
-    b: 'CLOSE-WAIT: for as long as the program holds the descriptor.',
-    c: 'CLOSED: both sides agreed on the end when the FIN was acknowledged, so that nothing is left to remember.',
-    d: 'ESTABLISHED: the client never asked for anything else.',
-  },
-  answer: 'b',
-  seconds: 0.4,
-  shortened: 'the day is cut to a few milliseconds; nothing in the kernel counts down in this state.',
-  story: () => Promise.resolve({}),
-  expect: () => [],
-  explanation:
-    'A connection ends in two halves. The FIN of the server ended its own half: "I have nothing more to say." The kernel of the client acknowledged it by itself, told the program with a read of 0 bytes, and now waits for the program to end the other half with close() or shutdown().\n\nNo timer runs in CLOSE-WAIT: RFC 9293 gives the application all the time it wants. A program that forgets leaks one descriptor and one socket per connection, until accept() or open() fails with EMFILE.',
-  remedy: 'Close the socket when a read returns 0. Look for leaks with: sockscope ls close-wait',
-  references: ['RFC 9293 section 3.6: closing a connection', 'tcp(7), close(2)'],
-  twin: {
-    title: 'the client closes when it has read the end, and TIME-WAIT is the server’s alone.',
-    knobs: { closes: true },
+const closeWait = defineExperiment(
+  { closes: false, replies: 1 },
+  {
+    name: 'close-wait',
+    theme: 'closing',
+    question:
+      'A server sends its reply and closes the connection. The client reads the reply, reads the end, and goes on with other work without closing its own socket. In which state is the client a day later?',
+    answers: {
+      a: 'TIME-WAIT: it waits a minute for stray packets, and is gone then.',
+      b: 'CLOSE-WAIT: for as long as the program holds the descriptor.',
+      c: 'CLOSED: both sides agreed on the end when the FIN was acknowledged, so that nothing is left to remember.',
+      d: 'ESTABLISHED: the client never asked for anything else.',
+    },
+    answer: 'b',
+    seconds: 0.4,
+    shortened: 'the day is cut to a few milliseconds; nothing in the kernel counts down in this state.',
+    story: () => Promise.resolve({}),
     expect: () => [],
+    explanation:
+      'A connection ends in two halves. The FIN of the server ended its own half: "I have nothing more to say." The kernel of the client acknowledged it by itself, told the program with a read of 0 bytes, and now waits for the program to end the other half with close() or shutdown().\n\nNo timer runs in CLOSE-WAIT: RFC 9293 gives the application all the time it wants. A program that forgets leaks one descriptor and one socket per connection, until accept() or open() fails with EMFILE.',
+    remedy: 'Close the socket when a read returns 0. Look for leaks with: sockscope ls close-wait',
+    references: ['RFC 9293 section 3.6: closing a connection', 'tcp(7), close(2)'],
+    twin: {
+      title: 'the client closes when it has read the end, and TIME-WAIT is the server’s alone.',
+      knobs: { closes: true },
+      expect: () => [],
+    },
   },
-});
+);
 
-const handshake = defineExperiment({}, {
-  name: 'handshake',
-  theme: 'opening',
-  question: 'How many packets cross the wire before connect() returns? Count them.',
-  answers: { a: 'one', b: 'two', c: 'three' },
-  answer: 'b',
-  seconds: 2,
-  stage: () => ({ hosts: { client: {}, server: {}, watcher: {} } }),
-  story: () => Promise.resolve({}),
-  expect: () => [],
-  explanation: 'The third packet leaves when connect() has its answer already.',
-  remedy: 'Nothing is broken here.',
-  references: ['RFC 9293 section 3.5'],
-  twin: { title: 'over IPv6 it is the same.', knobs: {}, expect: () => [] },
-});
+const handshake = defineExperiment(
+  {},
+  {
+    name: 'handshake',
+    theme: 'opening',
+    question: 'How many packets cross the wire before connect() returns? Count them.',
+    answers: { a: 'one', b: 'two', c: 'three' },
+    answer: 'b',
+    seconds: 2,
+    stage: () => ({ hosts: { client: {}, server: {}, watcher: {} } }),
+    story: () => Promise.resolve({}),
+    expect: () => [],
+    explanation: 'The third packet leaves when connect() has its answer already.',
+    remedy: 'Nothing is broken here.',
+    references: ['RFC 9293 section 3.5'],
+    twin: { title: 'over IPv6 it is the same.', knobs: {}, expect: () => [] },
+  },
+);
 
-const fastOpen = defineExperiment({ cookies: true, wait: 0.5 }, {
-  name: 'fast-open',
-  theme: 'opening',
-  question: 'Data in the SYN: when does the server get it?',
-  answers: { a: 'never', b: 'at once' },
-  answer: 'b',
-  seconds: 1,
-  story: () => Promise.resolve({}),
-  expect: () => [],
-  explanation: 'With a cookie the kernel gives it on.',
-  remedy: 'Set tcp_fastopen.',
-  references: ['RFC 7413'],
-  twin: { title: 'without a cookie.', knobs: { cookies: false }, expect: () => [] },
-});
+const fastOpen = defineExperiment(
+  { cookies: true, wait: 0.5 },
+  {
+    name: 'fast-open',
+    theme: 'opening',
+    question: 'Data in the SYN: when does the server get it?',
+    answers: { a: 'never', b: 'at once' },
+    answer: 'b',
+    seconds: 1,
+    story: () => Promise.resolve({}),
+    expect: () => [],
+    explanation: 'With a cookie the kernel gives it on.',
+    remedy: 'Set tcp_fastopen.',
+    references: ['RFC 7413'],
+    twin: { title: 'without a cookie.', knobs: { cookies: false }, expect: () => [] },
+  },
+);
 
-const udpLoss = defineExperiment({}, {
-  name: 'udp-loss',
-  theme: 'udp',
-  question: 'Ten datagrams are sent and three are lost. Who is told?',
-  answers: { a: 'the sender', b: 'the receiver', c: 'nobody' },
-  answer: 'c',
-  seconds: 3,
-  story: () => Promise.resolve({}),
-  expect: () => [],
-  explanation: 'UDP keeps no state, so that a lost datagram leaves no trace.',
-  remedy: 'Number what you send.',
-  references: ['RFC 768'],
-  twin: { title: 'nothing is lost.', knobs: {}, expect: () => [] },
-});
+const udpLoss = defineExperiment(
+  {},
+  {
+    name: 'udp-loss',
+    theme: 'udp',
+    question: 'Ten datagrams are sent and three are lost. Who is told?',
+    answers: { a: 'the sender', b: 'the receiver', c: 'nobody' },
+    answer: 'c',
+    seconds: 3,
+    story: () => Promise.resolve({}),
+    expect: () => [],
+    explanation: 'UDP keeps no state, so that a lost datagram leaves no trace.',
+    remedy: 'Number what you send.',
+    references: ['RFC 768'],
+    twin: { title: 'nothing is lost.', knobs: {}, expect: () => [] },
+  },
+);
 
 export const fakes = [closeWait, handshake, fastOpen, udpLoss];
 export const fakeLoaders: readonly (() => Promise<{ experiment: Experiment }>)[] = fakes.map(
@@ -239,6 +251,7 @@ const good = {
     { claim: 'no timer runs on the client’s socket', ok: true, seen: 'nothing' },
   ],
   moment: closeWaitEvents.find((event) => event.type === 'state' && event.to === 'CLOSE-WAIT'),
+  counter: [],
   tookMs: 412.5,
   missing: [],
   tracing: { on: false, why: 'the kernel’s trace needs root.' },

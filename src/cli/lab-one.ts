@@ -5,7 +5,7 @@ import { encode } from '../session/ndjson.ts';
 import { questionCard, twinCard } from '../view/lab/card.ts';
 import { revealLines, twinRevealLines } from '../view/lab/reveal.ts';
 import { several } from '../view/units.ts';
-import { predictionFor } from './lab-ask.ts';
+import { askPrediction, predicted } from './lab-ask.ts';
 import { createDrawing, type Drawing } from './lab-drawing.ts';
 import type { LabFace } from './lab-face.ts';
 import { type LabFlags, type Settings, usage } from './lab-flags.ts';
@@ -32,15 +32,19 @@ export async function runOne(experiment: Experiment, order: Order, face: LabFace
       'Leave it out.',
     );
   }
+  const given = predicted(experiment, flags);
   if (flags.json !== true) {
     printLines(
       twin ? twinCard(experiment, face) : questionCard(experiment, THEME_WORDS[experiment.theme].title, face),
       face,
     );
   }
-  const prediction = await predictionFor(experiment, flags, face);
+  const prediction = given ?? (await askPrediction(experiment, flags, face));
   if (face.stop.aborted) {
     return 0;
+  }
+  if (prediction !== null && flags.json !== true) {
+    face.print(face.paint.dim(`You expect ${prediction}.\n\n`));
   }
   const recording =
     flags.write === undefined
@@ -66,6 +70,8 @@ export async function runOne(experiment: Experiment, order: Order, face: LabFace
         recording?.begins(header);
         if (drawing === null) {
           face.print(`${encode(header)}\n`);
+        } else {
+          drawing.begins();
         }
       },
       events(batch) {
@@ -118,7 +124,7 @@ function lanesFor(experiment: Experiment, { knobs }: Settings, face: LabFace): R
   const hosts = experiment.stage?.({ ...experiment.knobs, ...knobs }).hosts;
   return face.lanes({
     columns: face.columns,
-    colour: face.paint,
+    colour: face.colour,
     hosts: hosts === undefined ? ['client', 'server'] : Object.keys(hosts),
   });
 }
@@ -130,6 +136,7 @@ function stepper(drawing: Drawing, enough: AbortController, face: LabFace): NonN
       `${face.paint.bold(`▸ ${text}`)}${face.paint.dim('   Enter: go on, q: stop ')}`,
       true,
     );
+    drawing.resume();
     if (typed === null || /^q(uit)?$/i.test(typed)) {
       enough.abort();
     }

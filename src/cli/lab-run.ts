@@ -36,6 +36,7 @@ export async function runLab(
     ...parts,
     lanes: openLanes,
     paint,
+    colour: paint.bold('x') !== 'x',
     columns: width(),
     terminal,
     print: beside ? (text) => void process.stderr.write(text) : print,
@@ -49,7 +50,18 @@ export async function runLab(
     },
     now: () => performance.now(),
   };
-  process.exitCode = await labCommand(names, flags, face);
+  // A stage that goes without a word would leave nothing to wait for, and Node would end as if all were well.
+  process.once('beforeExit', endedSilently);
+  try {
+    process.exitCode = await labCommand(names, flags, face);
+  } finally {
+    process.off('beforeExit', endedSilently);
+  }
+}
+
+function endedSilently(): void {
+  warn('sockscope: the stage ended without an outcome. This is a bug, please report it.');
+  process.exit(70);
 }
 
 type Stop = (signal: NodeJS.Signals) => void;

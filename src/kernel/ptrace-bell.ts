@@ -11,7 +11,6 @@ const WAKE = 50;
 const SIGCHLD = 17;
 const SA_NOCLDSTOP = 1;
 const SIG_IGN = 1;
-const SIG_BLOCK = 0;
 const SIGEV_THREAD_ID = 4;
 const CLOCK_MONOTONIC = 1;
 
@@ -30,9 +29,6 @@ function bind<A extends unknown[]>(declaration: string): (...args: A) => number 
 }
 
 const sigaction = bind<[signal: number, action: number, old: number]>('int sigaction(int, intptr_t, intptr_t)');
-const sigmask = bind<[how: number, set: number, old: number]>(
-  'int pthread_sigmask(int, intptr_t, intptr_t)',
-);
 const dlsym = bind<[handle: number, name: string]>('intptr_t dlsym(intptr_t, const char*)');
 const syscall = bind<[number: number, a: number, b: number, c: number, d: number]>(
   'long syscall(long, intptr_t, intptr_t, intptr_t, intptr_t)',
@@ -40,7 +36,6 @@ const syscall = bind<[number: number, a: number, b: number, c: number, d: number
 
 const action = fixedMemory(SIGACTION.size);
 const actionView = new DataView(action.bytes.buffer);
-const set = fixedMemory(128);
 const event = fixedMemory(64);
 const timerId = fixedMemory(8);
 const times = fixedMemory(32);
@@ -82,16 +77,10 @@ function installHandler(): void {
   sigaction(WAKE, action.address, 0);
 }
 
-/** libuv's SIGCHLD handler runs elsewhere, not in this thread. */
-export function blockChildSignals(): void {
-  set.bytes.fill(0);
-  set.words[0] = 1 << (SIGCHLD - 1);
-  sigmask(SIG_BLOCK, set.address, 0);
-}
-
 /**
  * Every stop of a tracee sends SIGCHLD to its tracer's process. Where libuv listens (it has children of its own) that would wake the event
- * loop twice per system call; it asks for exits only, so stops need not be told.
+ * loop twice per system call; it asks for exits only, so stops need not be told. Nobody may block SIGCHLD instead: a blocked signal is
+ * never ignored (kernel/signal.c, sig_ignored), and each one then wakes another thread of the process.
  */
 export function quietStops(): void {
   if (sigaction(SIGCHLD, 0, action.address) !== 0) {

@@ -163,7 +163,8 @@ function script({ cwd, env, nofile }: StartWish): string {
 function vector(texts: readonly string[]): { readonly address: number; readonly bytes: Uint8Array } {
   const encoded = texts.map((text) => Buffer.from(`${text.replaceAll('\0', '')}\0`));
   const table = 8 * (texts.length + 1);
-  const memory = fixedMemory(table + encoded.reduce((sum, { length }) => sum + length, 0));
+  const size = table + encoded.reduce((sum, { length }) => sum + length, 0);
+  const memory = fixedMemory((size + 7) & ~7);
   const view = new DataView(memory.bytes.buffer);
   let at = table;
   for (const [index, bytes] of encoded.entries()) {

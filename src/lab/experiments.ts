@@ -2,7 +2,20 @@
 import type { Experiment } from './experiment.ts';
 
 export const experiments: readonly (() => Promise<{ experiment: Experiment }>)[] = [
+  // opening
   () => import('./experiments/handshake.ts'),
+  // closing
   () => import('./experiments/close-wait.ts'),
+  // errors
+  () => import('./experiments/puzzler-1.ts'),
+  () => import('./experiments/puzzler-2.ts'),
+  () => import('./experiments/puzzler-3.ts'),
+  // queues
+  // data
+  // loss
+  // ports
   () => import('./experiments/port-bomb.ts'),
+  // udp
+  // processes
+  // programs
 ];

@@ -20,7 +20,9 @@ export function endsOf(events: readonly Event[], fates: Fates): Both {
       states: events.filter((event): event is StateChange => event.type === 'state' && event.side === side),
       counted,
       sent: sent.filter(({ packet }) => packet.host === hosts[side]),
-      arrived: told ? arrivals(segments[other(side)].sent, hosts[side], fates) : unwatched(segments[other(side)].sent),
+      arrived: told
+        ? arrivals(segments[other(side)].sent, hosts[side], fates)
+        : unwatched(segments[other(side)].sent),
     };
   };
   return { client: end('client'), server: end('server') };
@@ -29,7 +31,10 @@ export function endsOf(events: readonly Event[], fates: Fates): Both {
 /** A router passes the same segments on under its own name, so what a side sent is what its own host sent. */
 function hostOf(events: readonly Event[], side: Side): string | null {
   for (const event of events) {
-    if ((event.type === 'syscall' || event.type === 'state' || event.type === 'info') && event.side === side) {
+    if (
+      (event.type === 'syscall' || event.type === 'state' || event.type === 'info') &&
+      event.side === side
+    ) {
       return event.host;
     }
   }
@@ -43,22 +48,14 @@ interface Numbers {
   /** The highest seen, unwrapped: 32 bits on the wire, as many as there are here. */
   last: number;
   readonly sent: Segment[];
-  /** start → the originals that begin there. */
-  readonly originals: Map<number, Segment[]>;
-  originalsEnd: number;
+  /** In the order of their numbers, which is that of their moments. */
+  readonly originals: Segment[];
 }
 
 type Hosts = Readonly<Record<Side, string | null>>;
 
 function segmentsOf(packets: readonly Packet[], hosts: Hosts): Record<Side, Numbers> {
-  const none = (): Numbers => ({
-    counted: false,
-    first: 0,
-    last: 0,
-    sent: [],
-    originals: new Map(),
-    originalsEnd: 0,
-  });
+  const none = (): Numbers => ({ counted: false, first: 0, last: 0, sent: [], originals: [] });
   const sides = { client: none(), server: none() };
   for (const packet of packets) {
     const { from, seq } = packet;
@@ -72,14 +69,16 @@ function segmentsOf(packets: readonly Packet[], hosts: Hosts): Record<Side, Numb
     }
     const start = place(mine, seq);
     const end = start + packet.length + (has(packet, 'SYN') ? 1 : 0) + (has(packet, 'FIN') ? 1 : 0);
-    const ack = has(packet, 'ACK') && sides[other(from)].counted ? place(sides[other(from)], packet.ack ?? 0) : null;
+    const ack =
+      has(packet, 'ACK') && sides[other(from)].counted ? place(sides[other(from)], packet.ack ?? 0) : null;
     const own = packet.host === hosts[from] && mine.counted;
-    const segment: Segment = { packet, from, start, end, ack, original: own ? originalOf(mine, start, end) : null };
-    mine.last = Math.max(mine.last, end);
+    const isNew = end === start || start >= (mine.originals.at(-1)?.end ?? 0);
+    const original = own && !isNew ? originalOf(mine, start, end) : null;
+    const segment: Segment = { packet, from, start, end, ack, original, isNew };
     mine.sent.push(segment);
-    if (own && end > start && segment.original === null && start >= mine.originalsEnd) {
-      mine.originals.set(start, [segment]);
-      mine.originalsEnd = end;
+    if (own && end > start && isNew) {
+      mine.last = end;
+      mine.originals.push(segment);
     }
   }
   return sides;
@@ -89,26 +88,22 @@ function place({ first, last }: Numbers, number: number): number {
   return last + ((number - first - last) | 0);
 }
 
-/** The one segment that had all of these numbers before. A reset, or a segment put together anew, has none. */
-function originalOf(mine: Numbers, start: number, end: number): Segment | null {
-  if (end <= start || start >= mine.originalsEnd) {
-    return null;
-  }
-  const same = mine.originals.get(start)?.[0];
-  if (same !== undefined && end <= same.end) {
-    return same;
-  }
-  return same === undefined ? holding(mine, start, end) : null;
-}
-
-/** Retransmissions begin where a segment began, nearly always; the rest is looked for one by one. */
-function holding({ originals }: Numbers, start: number, end: number): Segment | null {
-  for (const [segment] of originals.values()) {
-    if (segment !== undefined && segment.start <= start && end <= segment.end) {
-      return segment;
+/** The one segment that had all of these numbers before. One that was put together anew from several has none. */
+function originalOf({ originals }: Numbers, start: number, end: number): Segment | null {
+  let low = 0;
+  let high = originals.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (originals[middle]!.end > start) {
+      high = middle;
+    } else {
+      low = middle + 1;
     }
   }
-  return null;
+  const holding = originals[low];
+  return holding !== undefined && end > start && holding.start <= start && end <= holding.end
+    ? holding
+    : null;
 }
 
 function arrivals(sent: readonly Segment[], host: string | null, fates: Fates): Arrival[] {

@@ -38,7 +38,10 @@ export interface Segment {
   readonly end: number;
   /** Null without ACK, or when the other side's SYN was not seen. */
   readonly ack: number | null;
+  /** The one segment before it that had all of its numbers. */
   readonly original: Segment | null;
+  /** None of its numbers was sent before, or it has none. */
+  readonly isNew: boolean;
 }
 
 /** A segment that reached the other side's host: `by` tells when. */

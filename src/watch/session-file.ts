@@ -12,8 +12,8 @@ import { writeInterface, writeJournal, writePacket, writeSection } from '../wire
 /** So many events wait at most; then the older half is written, and what becomes of its packets is told in entries of their own. */
 export const MOST_WAITING = 20_000;
 const PAGE = 64 * 1024;
-/** A longer call has waited for something: it began at one moment and returned at another. */
-const WAITED_NS = 1e6;
+/** In a longer call something else may have happened, a handshake even: it begins at one moment and returns at another. */
+const WAITED_NS = 100_000;
 /** epb_flags: went out, seen from the host. */
 const OUTBOUND = 2;
 const NS_PER_SECOND = 1_000_000_000n;

@@ -17,12 +17,17 @@ import type { Samplers } from './samplers.ts';
 
 /** Frames before orders get their turn. */
 const TURN = 64;
-/** When nothing happens the hosts are looked at so often. */
+/** What is still in the ring at the end is read, unless it never ends. */
+const LAST_TURNS = 256;
+/** How often the hosts are looked at when nothing happens, and when frames come all the time. */
 const TICK_NS = 10e6;
+const BUSY_TICK_NS = 50e6;
 /** What is due sooner than this goes before a message is made of the events. */
 const SOON_NS = 0.3e6;
-/** Frames that are later than this go first; the hosts are looked at when the wire has caught up. */
+/** Frames that are later than this go first, and the hosts are looked at when the wire has caught up. */
 const LATE_NS = 0.2e6;
+/** About what a look takes. */
+const LOOK_NS = 0.2e6;
 /** A stamp of the kernel that is further off was made by a wall clock that has been set since. */
 const STALE_NS = 1e9;
 
@@ -59,11 +64,13 @@ function carry(
   const waiting = exactWaiting([frames.fd, data.wake]);
   /** Hosts that are to be looked at when there is time. */
   const owed = new Set<string>();
-  let nextTick = 0;
+  let lookedAt = 0;
+  let frameAt = Number.NEGATIVE_INFINITY;
 
-  function lookAt(host: string, frameDue: number): void {
+  function lookAt(host: string, frameDue: number, othersDue: number): void {
     const now = clock.now();
-    if (Math.min(frameDue, cable.next) < now - LATE_NS) {
+    frameAt = now;
+    if (frameDue < now - LATE_NS || othersDue < now + LOOK_NS) {
       owed.add(host);
     } else {
       owed.delete(host);
@@ -73,19 +80,24 @@ function carry(
 
   function lookAtOwed(): void {
     for (const host of owed) {
-      samplers.sample(host, clock.now(), out);
+      const now = clock.now();
+      if (cable.next < now + LOOK_NS) {
+        return;
+      }
+      owed.delete(host);
+      samplers.sample(host, now, out);
     }
-    owed.clear();
   }
 
   const arrived: RingVisitor = (bytes, from, to, ifindex, _unfinished, seconds, nanoseconds) => {
     const now = clock.now();
     const stamp = clock.fromTimespec(seconds, nanoseconds);
     const at = stamp <= now && stamp > now - STALE_NS ? stamp : now;
+    const othersDue = cable.next;
     // A copy of its own: the ring's slot goes back to the kernel, and a message clones the whole buffer behind a view.
     const host = cable.arrive(at, ifindex, new Uint8Array(bytes.subarray(from, to)), out);
     if (host !== null) {
-      lookAt(host, at);
+      lookAt(host, at, othersDue);
     }
   };
 
@@ -97,7 +109,7 @@ function carry(
       if (packet > 0) {
         const why = `the device did not take it: ${errnoName(-written)}`;
         out.push(written < 0 ? fateOf(leg, at, 'dropped', why) : fateOf(leg, at, 'delivered'));
-        lookAt(to.host, at);
+        lookAt(to.host, at, cable.next);
       }
     }
   }
@@ -145,7 +157,8 @@ function carry(
 
   function look(force = false): void {
     const now = clock.now();
-    nextTick = now + TICK_NS;
+    lookedAt = now;
+    owed.clear();
     samplers.sampleAll(now, out, force);
     samplers.countersDue(now, out, force);
     const count = frames.lost();
@@ -161,7 +174,7 @@ function carry(
   }
 
   function finish(id: number): void {
-    while (!carryFrames()) {}
+    for (let turns = 0; turns < LAST_TURNS && !carryFrames(); turns++) {}
     look(true);
     outbox.post();
     for (const host of sampled) {
@@ -177,7 +190,11 @@ function carry(
       outbox.post();
       now = clock.now();
     }
-    waiting.wait(idle ? Math.min(cable.next, nextTick, outbox.deadline(now)) - now : 0);
+    waiting.wait(idle ? Math.min(cable.next, nextTick(), outbox.deadline(now)) - now : 0);
+  }
+
+  function nextTick(): number {
+    return Math.min(Math.max(lookedAt, frameAt) + TICK_NS, lookedAt + BUSY_TICK_NS);
   }
 
   for (let idle = true; ; ) {
@@ -196,7 +213,7 @@ function carry(
     if (idle) {
       lookAtOwed();
     }
-    if (clock.now() >= nextTick) {
+    if (clock.now() >= nextTick()) {
       look();
     }
   }

@@ -9,18 +9,18 @@ export interface Theme {
   readonly experiments: readonly Told[];
 }
 
-const SECONDS_CELLS = 7;
+const SECONDS_CELLS = 6;
 
 export function catalogueLines(themes: readonly Theme[], look: Look): string[] {
   const filled = themes.filter(({ experiments }) => experiments.length > 0);
   const names = filled.flatMap(({ experiments }) => experiments.map(({ name }) => name.length));
   const nameCells = Math.max(0, ...names);
-  const room = textWidth(look.columns) - nameCells - SECONDS_CELLS - 5;
+  const room = textWidth(look.columns) - nameCells - SECONDS_CELLS - 4;
   return filled.flatMap(({ title, about, experiments }) => [
     heading(title, look, cut(about, textWidth(look.columns) - title.length - 2)),
     ...experiments.map(({ name, question, seconds }) => {
-      const line = cut(firstSentence(question), room);
-      return `  ${look.paint.cyan(name.padEnd(nameCells))}  ${line}${look.paint.dim(` ${aboutSeconds(seconds)}`)}`;
+      const takes = look.paint.dim(aboutSeconds(seconds).padStart(SECONDS_CELLS));
+      return `  ${look.paint.cyan(name.padEnd(nameCells))}${takes}  ${cut(firstSentence(question), room)}`;
     }),
     '',
   ]);
@@ -39,7 +39,7 @@ export function aboutSeconds(seconds: number): string {
 
 export function catalogueFoot(example: string, { paint }: Look): string[] {
   const rows = [
-    [`sockscope lab ${example}`, 'asks what you expect, runs it, shows what happened and why'],
+    [`sockscope lab ${example}`, 'asks you, runs it, shows what happened and why'],
     [`sockscope lab ${example} --twin`, 'the same with the remedy'],
     ['sockscope lab --grep WORD', 'those that speak of it'],
     ['sockscope lab all', 'runs every one as a self-test'],

@@ -138,7 +138,7 @@ function endLines(told: Told, { checks, how, tookMs, missing, tracing }: Judged,
 function shortened(told: Told, look: Look): string[] {
   return told.shortened === undefined
     ? []
-    : paragraphs(told.shortened, look, 'In life it takes longer: ', '').map((line) => look.paint.dim(line));
+    : paragraphs(`Shortened: ${told.shortened}`, look).map((line) => look.paint.dim(line));
 }
 
 function section(title: string, lines: readonly string[], look: Look, rest = ''): string[] {

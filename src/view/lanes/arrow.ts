@@ -85,7 +85,9 @@ export function createCanvas(cells: number, glyphs: Glyphs): Canvas {
       rightwards = flight.rightwards;
       const { from, to, departed, arrives } = flight;
       const part =
-        arrives === null ? UNKNOWN : Math.min(1, Math.max(0, (at - departed) / Math.max(1, arrives - departed)));
+        arrives === null
+          ? UNKNOWN
+          : Math.min(1, Math.max(0, (at - departed) / Math.max(1, arrives - departed)));
       const where = Math.round(from + (to - from) * part);
       const there = row[rightwards ? where : cells - 1 - where]?.text;
       const meets = there === glyphs.down || there === glyphs.up || there === glyphs.cross;
@@ -109,7 +111,7 @@ export function createCanvas(cells: number, glyphs: Glyphs): Canvas {
       }
       const most = end - start + 1;
       const room = most - 5;
-      const wanted = shape === 'leaves' ? Math.max(room * 0.6, 6) : shape === 'arrives' ? room - 3 : room;
+      const wanted = shape === 'leaves' ? Math.max(room * 0.5, 6) : shape === 'arrives' ? room - 3 : room;
       const label = arrow.labels.find((one) => cellsOf(one) <= wanted) ?? arrow.labels.at(-1) ?? '';
       const said = shorten(label, room, glyphs);
       const taken = said === '' ? 2 : cellsOf(said) + 4;
@@ -144,7 +146,7 @@ export function createCanvas(cells: number, glyphs: Glyphs): Canvas {
       }
       if (arrow.flight !== null && shape === 'leaves') {
         arrow.flight.from = to;
-        arrow.flight.to = Math.max(to, cells - 9 - cellsOf(arrow.labels.at(-1) ?? ''));
+        arrow.flight.to = Math.max(to, cells - 6 - cellsOf(arrow.labels.at(-1) ?? ''));
       }
     },
     line() {

@@ -29,7 +29,9 @@ export function layoutFor(wanted: number): Layout {
   const room = columns - TIME - BETWEEN;
   const mode = columns >= FIVE_FROM ? 'five' : columns >= THREE_FROM ? 'three' : 'list';
   const wire =
-    mode === 'five' ? Math.min(44, Math.round(room * 0.3)) : Math.min(25, Math.max(19, Math.round(room * 0.34)));
+    mode === 'five'
+      ? Math.min(44, Math.round(room * 0.3))
+      : Math.min(25, Math.max(19, Math.round(room * 0.34)));
   const side = Math.floor((room - wire) / 2);
   const kernel = mode === 'five' ? (columns >= 120 ? 18 : 14) : side;
   return { columns, mode, time: TIME, side, kernel, program: side - 1 - kernel, wire };

@@ -31,7 +31,9 @@ export function createList(
   }
 
   function print({ at, line }: Waiting): void {
-    const time = span(at - origin()).padStart(layout.time).slice(-layout.time);
+    const time = span(at - origin())
+      .padStart(layout.time)
+      .slice(-layout.time);
     const indent = columns >= 36 ? layout.time + 1 : 1;
     const shown = columns >= 36 ? time : span(at - origin());
     const lines = wrap(columns >= 36 ? line : [piece(`${shown} `, 'dim'), ...line], columns - indent);
@@ -89,10 +91,14 @@ export function createList(
     middle: (at, line) => void put(at, line),
     arrow: (at, arrow) => void put(at, arrowLine(arrow)),
     landed() {},
-    note: (at, text, tone) => void put(at, [piece(text, tone)]),
-    heading(at, text) {
+    note: (at, text, tone) => void put(at ?? open?.at ?? origin(), [piece(text, tone)]),
+    heading(_, text) {
       finishLine();
-      done.push(...wrap([piece(`${glyphs.dash}${glyphs.dash} ${text}`, 'bold')], columns).map((l) => paintLine(l, paint)));
+      done.push(
+        ...wrap([piece(`${glyphs.dash}${glyphs.dash} ${text}`, 'bold')], columns).map((l) =>
+          paintLine(l, paint),
+        ),
+      );
     },
     finish(before) {
       if (open !== null && open.at < before) {

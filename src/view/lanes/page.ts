@@ -19,7 +19,8 @@ export interface Page {
   arrow(at: number, arrow: Arrow): void;
   landed(flight: Flight): void;
   /** Across all lanes. */
-  note(at: number, text: string, tone: Tone): void;
+  /** Without a moment: about several rows. */
+  note(at: number | null, text: string, tone: Tone): void;
   heading(at: number, text: string): void;
   /** Ends the row at hand, when it began before that moment. */
   finish(before: number): void;
@@ -85,7 +86,8 @@ export function createPage(layout: Layout, paint: Painter, glyphs: Glyphs, origi
 
   /** The lines of one host's cells, each not wider than its side. */
   function sideLines(end: End, { program, kernel }: Side): Line[] {
-    const programs = program === null ? [] : wrap(program, kernel === null || mode === 'three' ? room : layout.program);
+    const programs =
+      program === null ? [] : wrap(program, kernel === null || mode === 'three' ? room : layout.program);
     const kernels = kernel === null ? [] : wrap(kernel, room);
     const lines: Line[] = [];
     for (let i = 0; i < Math.max(programs.length, kernels.length); i++) {
@@ -118,9 +120,8 @@ export function createPage(layout: Layout, paint: Painter, glyphs: Glyphs, origi
     let middles: Line[] = [];
     if (row.arrow !== null) {
       canvas.arrow(row.arrow);
-      const extra = row.arrow.extra === null ? [] : wrap(row.arrow.extra, wire - 2);
-      middles = [canvas.line(), ...extra.map((line) => [piece(' '), ...line])];
-      if (row.arrow.flight !== null) {
+      middles = [canvas.line(), ...extraLines(row, row.arrow)];
+      if (row.arrow.shape === 'leaves' && row.arrow.flight !== null) {
         flights.add(row.arrow.flight);
       }
     } else {
@@ -134,6 +135,19 @@ export function createPage(layout: Layout, paint: Painter, glyphs: Glyphs, origi
     }
     last = row.last;
     row = null;
+  }
+
+  /** What became of a frame stands on the side that it did not reach, where nothing else is. */
+  function extraLines(of: Row, { extra, rightwards, shape, dies }: Arrow): Line[] {
+    if (extra === null) {
+      return [];
+    }
+    const beyond = rightwards ? of.right : of.left;
+    if ((shape === 'dies' || shape === 'held' || dies) && beyond.program === null && beyond.kernel === null) {
+      beyond.kernel = extra;
+      return [];
+    }
+    return wrap(extra, wire - 2).map((line) => [piece(' '), ...line]);
   }
 
   /** What is under way, and a long wait, are seen between the rows. */
@@ -171,18 +185,23 @@ export function createPage(layout: Layout, paint: Painter, glyphs: Glyphs, origi
     return row;
   }
 
-  function centred(at: number, text: string, tone: Tone): void {
+  function centred(at: number | null, text: string, tone: Tone): void {
     finishRow();
     const cells = layout.columns - layout.time - 1;
     for (const line of wrap([piece(text, tone)], cells)) {
       const middle = room + 2 + Math.floor(wire / 2);
       const before = Math.max(0, Math.min(middle - Math.floor(width(line) / 2), cells - width(line)));
-      const time = timeText(at);
+      const time = at === null ? '' : timeText(at);
       done.push(
-        paintLine([...padded([piece(time, 'dim')], layout.time, true), piece(' '.repeat(before + 1)), ...line], paint),
+        paintLine(
+          [...padded([piece(time, 'dim')], layout.time, true), piece(' '.repeat(before + 1)), ...line],
+          paint,
+        ),
       );
     }
-    last = Math.max(last ?? at, at);
+    if (at !== null) {
+      last = Math.max(last ?? at, at);
+    }
   }
 
   return {
@@ -238,7 +257,9 @@ export function createPage(layout: Layout, paint: Painter, glyphs: Glyphs, origi
       lines.forEach((line, i) => {
         const rest = layout.columns - 4 - width(line);
         const tail = i === lines.length - 1 ? glyphs.dash.repeat(rest) : '';
-        done.push(paintLine([piece(i === 0 ? begin : '   ', 'dim'), ...line, piece(` ${tail}`, 'dim')], paint));
+        done.push(
+          paintLine([piece(i === 0 ? begin : '   ', 'dim'), ...line, piece(` ${tail}`, 'dim')], paint),
+        );
       });
       last = at;
       shownTime = '';

@@ -17,7 +17,7 @@ const MOST = 300;
 const PLAIN = /^[ -~]*$/;
 /** Two cells wide in a terminal although they stand outside the blocks that `cellsOf` knows; what makes a sign an emoji; half characters. */
 const MISFITS =
-  /[\u2329\u232a\ua960-\ua97f\ufe0f\p{Cs}\u{16fe0}-\u{1b2ff}\u{1d300}-\u{1d37f}\u{1f000}-\u{1f2ff}]|(?=[\u2000-\u2fff])\p{Emoji_Presentation}/gu;
+  /\ufe0f|[\u2329\u232a\ua960-\ua97f\p{Cs}\u{16fe0}-\u{1b2ff}\u{1d300}-\u{1d37f}\u{1f000}-\u{1f2ff}]|(?=[\u2000-\u2fff])\p{Emoji_Presentation}/gu;
 
 /** Names, arguments and reasons come from programs and from the network. */
 export function clean(text: string, ascii: boolean): string {

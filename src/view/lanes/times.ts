@@ -15,7 +15,10 @@ export function span(nanoseconds: number): string {
     return `${ms.toFixed(0)} ms`;
   }
   const seconds = ms / 1000;
-  return seconds < 59.995 ? `${seconds.toFixed(2)} s` : duration(nanoseconds / 1000);
+  if (seconds < 59.995) {
+    return `${seconds.toFixed(2)} s`;
+  }
+  return seconds < 99.95 ? `${seconds.toFixed(1)} s` : duration(nanoseconds / 1000);
 }
 
 /** `0.4 → 6.7 s`: the unit once where it is the same. */
