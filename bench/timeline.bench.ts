@@ -20,6 +20,8 @@ interface Figures {
   p50Us: number;
   p99Us: number;
   maxUs: number;
+  /** Questions that took 1 ms or more. */
+  slow: number;
   answer: number;
   /** Ours only. */
   held: number;
@@ -55,13 +57,13 @@ async function compare(): Promise<void> {
     });
     const one = inAChild(OURS, connections);
     slowest.push(one);
-    const { p50Us, p99Us, maxUs, answer } = one;
+    const { p50Us, p99Us, maxUs, slow, answer } = one;
     remark(
-      `One more run of ours: ${answer.toFixed(0)} events an answer, p50 ${p50Us.toFixed(1)} µs, p99 ${p99Us.toFixed(1)} µs, slowest of 20 000 ${maxUs.toFixed(0)} µs.`,
+      `One more run of ours: ${answer.toFixed(0)} events an answer, p50 ${p50Us.toFixed(1)} µs, p99 ${p99Us.toFixed(1)} µs, slowest of 20 000 ${maxUs.toFixed(0)} µs, ${slow} of them 1 ms or more.`,
     );
   }
   const isFast = slowest.every(({ p99Us }) => p99Us < 1000);
-  remark(`budget 1000 µs: ${isFast ? 'met' : 'MISSED'}`);
+  remark(`budget p99 < 1000 µs: ${isFast ? 'met' : 'MISSED'}`);
 
   await bench({
     question: 'Adding an event, one of 100 up to 8 ms late, 1000 connections: how long does it take?',
@@ -78,11 +80,11 @@ async function compare(): Promise<void> {
   });
   const [one] = slowest;
   const mib = ((one?.bytesPerEvent ?? 0) * EVENTS) / 2 ** 20;
-  const isWithin = one !== undefined && one.held === EVENTS && mib * 2 ** 20 <= MOST_BYTES;
+  const isWithin = one?.held === EVENTS && one.residentMib * 2 ** 20 <= MOST_BYTES;
   remark(
     [
       'Of the events 35 % are packets with their frames (66 or 566 bytes), 35 % fates, 15 % system calls, 10 % states, 5 % TCP_INFO.',
-      `The bound is ${MOST_EVENTS} events or ${MOST_BYTES / 2 ** 20} MiB; ${one?.held} were held in ${mib.toFixed(0)} MiB (${one?.residentMib.toFixed(0)} MiB more resident), estimated as ${((one?.estimated ?? 0) / 2 ** 20).toFixed(0)} MiB: ${isWithin ? 'met' : 'MISSED'}`,
+      `The bound is ${MOST_EVENTS} events or ${MOST_BYTES / 2 ** 20} MiB; ${one?.held} were held in ${mib.toFixed(0)} MiB of heap and buffers (the process grew by ${one?.residentMib.toFixed(0)} MiB), estimated as ${((one?.estimated ?? 0) / 2 ** 20).toFixed(0)} MiB: ${isWithin ? 'met' : 'MISSED'}`,
     ].join('\n'),
   );
   if (!isFast || !isWithin) {
@@ -160,6 +162,7 @@ function asked(holder: Holder, connections: number, times: number) {
     p50Us: took[Math.floor(times * 0.5)]!,
     p99Us: took[Math.floor(times * 0.99)]!,
     maxUs: took.at(-1)!,
+    slow: took.filter((us) => us >= 1000).length,
     answer: answered / times,
   };
 }

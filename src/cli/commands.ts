@@ -34,6 +34,16 @@ export const commands: readonly Entry[] = [
     load: () => import('./replay.ts'),
   },
   {
+    name: 'lab',
+    summary: 'experiments that make connections fail on purpose, and show why',
+    load: () => import('./lab.ts'),
+  },
+  {
+    name: 'run',
+    summary: 'a program with its system calls, states and packets side by side (strace, but joined)',
+    load: () => import('./run.ts'),
+  },
+  {
     name: 'kill',
     summary: 'end what listens on a port, by port, program or pid; or destroy one connection',
     load: () => import('./kill.ts'),

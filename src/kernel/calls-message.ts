@@ -1,5 +1,5 @@
 /** recvmsg(2): a datagram with what the kernel says beside it, and the error queue of a socket (ip(7), IP_RECVERR). */
-import { fixedMemory } from './epoll.ts';
+import { addressOf, fixedMemory } from './epoll.ts';
 import { errnoName } from './errno.ts';
 import { decodeAddress, LONGEST_ADDRESS } from './stream-sockets.ts';
 
@@ -56,10 +56,16 @@ export interface MessageMemory {
   control(): Control;
 }
 
+/** For payload of any length; an explicit ArrayBuffer, because V8 keeps small typed arrays inside its moving heap. */
+export function plainMemory(length: number): { bytes: Uint8Array; address: number } {
+  const bytes = new Uint8Array(new ArrayBuffer(Math.max(1, length)));
+  return { bytes: bytes.subarray(0, length), address: addressOf(bytes) };
+}
+
 /** A struct msghdr with room for an address, `most` bytes and control messages. Kept until the call is over. */
 export function messageMemory(most: number): MessageMemory {
   const memory = fixedMemory(CONTROL + CONTROL_BYTES);
-  const payload = fixedMemory(Math.max(1, most));
+  const payload = plainMemory(most);
   const view = new DataView(memory.bytes.buffer);
   const at = (offset: number): bigint => BigInt(memory.address + offset);
   view.setBigUint64(0, at(NAME), true);

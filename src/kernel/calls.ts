@@ -58,12 +58,12 @@ export const recvmsgCall = bind<[fd: number, header: number, flags: number]>(
 );
 export const shutdownCall = bind<[fd: number, how: number]>('int shutdown(int, int)');
 export const closeCall = bind<[fd: number]>('int close(int)');
-export const setsockoptCall = bind<
-  [fd: number, level: number, name: number, value: number, length: number]
->('int setsockopt(int, int, int, intptr_t, uint)');
-export const getsockoptCall = bind<
-  [fd: number, level: number, name: number, value: number, length: number]
->('int getsockopt(int, int, int, intptr_t, intptr_t)');
+export const setsockoptCall = bind<[fd: number, level: number, name: number, value: number, length: number]>(
+  'int setsockopt(int, int, int, intptr_t, uint)',
+);
+export const getsockoptCall = bind<[fd: number, level: number, name: number, value: number, length: number]>(
+  'int getsockopt(int, int, int, intptr_t, intptr_t)',
+);
 export const getsocknameCall = bind<[fd: number, address: number, length: number]>(
   'int getsockname(int, intptr_t, intptr_t)',
 );

@@ -28,7 +28,9 @@ function bind<A extends unknown[]>(declaration: string): (...args: A) => number 
   return library === null ? () => -1 : library.func(declaration);
 }
 
-const sigaction = bind<[signal: number, action: number, old: number]>('int sigaction(int, intptr_t, intptr_t)');
+const sigaction = bind<[signal: number, action: number, old: number]>(
+  'int sigaction(int, intptr_t, intptr_t)',
+);
 const dlsym = bind<[handle: number, name: string]>('intptr_t dlsym(intptr_t, const char*)');
 const syscall = bind<[number: number, a: number, b: number, c: number, d: number]>(
   'long syscall(long, intptr_t, intptr_t, intptr_t, intptr_t)',

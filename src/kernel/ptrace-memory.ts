@@ -11,8 +11,7 @@ const END = 2 ** 47;
 const library = process.platform === 'linux' ? koffi.load(null) : null;
 const readv:
   | ((pid: number, local: number, locals: number, remote: number, remotes: number, flags: number) => number)
-  | null =
-  library?.func('long process_vm_readv(int, intptr_t, ulong, intptr_t, ulong, ulong)') ?? null;
+  | null = library?.func('long process_vm_readv(int, intptr_t, ulong, intptr_t, ulong, ulong)') ?? null;
 
 const into = fixedMemory(MOST_READ);
 const local = fixedMemory(16);

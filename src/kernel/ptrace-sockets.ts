@@ -8,6 +8,8 @@ const SOL_SOCKET = 1;
 const SO_TYPE = 3;
 const SO_PROTOCOL = 38;
 const SO_COOKIE = 57;
+const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
 const ADDRESS = 128;
 
 const library = process.platform === 'linux' ? koffi.load(null) : null;
@@ -26,7 +28,9 @@ const nameOf = {
 const getsockopt = bind<[fd: number, level: number, name: number, value: number, length: number]>(
   'int getsockopt(int, int, int, intptr_t, intptr_t)',
 );
-const readlink = bind<[path: string, into: number, length: number]>('long readlink(const char*, intptr_t, size_t)');
+const readlink = bind<[path: string, into: number, length: number]>(
+  'long readlink(const char*, intptr_t, size_t)',
+);
 
 const address = fixedMemory(ADDRESS);
 const length = fixedMemory(4);
@@ -71,6 +75,18 @@ export function lookAtSocket(process: number, fd: number): SeenSocket | null {
         };
   closeFd(copy);
   return seen;
+}
+
+/** The state of a TCP socket as the kernel numbers it (the first byte of TCP_INFO); 0 where it cannot be had. */
+export function tcpState(process: number, fd: number): number {
+  const copy = syscall(SYS_PIDFD_GETFD, process, fd, 0);
+  if (copy < 0) {
+    return 0;
+  }
+  length.words[0] = 1;
+  const known = getsockopt(copy, IPPROTO_TCP, TCP_INFO, value.address, length.address) === 0;
+  closeFd(copy);
+  return known ? value.bytes[0]! : 0;
 }
 
 function option(fd: number, name: number, size: number): boolean {

@@ -33,7 +33,8 @@ function speaking(child: ChildProcess): Speaking {
       }
     },
     onMessage: (run) => void child.on('message', run),
-    onExit: (run) => void child.on('close', run),
+    // Not 'close': with a channel that we closed ourselves it never comes (seen on Node 20).
+    onExit: (run) => void child.on('exit', (code, signal) => afterLastWord(child, () => run(code, signal))),
     onError: (run) => void child.on('error', run),
     kill: (signal) => void child.kill(signal),
     complaint: () => complaint.trim(),
@@ -43,6 +44,14 @@ function speaking(child: ChildProcess): Speaking {
       }
     },
   };
+}
+
+function afterLastWord({ stderr }: ChildProcess, run: () => void): void {
+  if (stderr === null || stderr.closed) {
+    run();
+  } else {
+    stderr.once('close', run);
+  }
 }
 
 /** As the first process of namespaces of its own: when it ends, by whatever hand, the kernel ends everything inside. */

@@ -1,15 +1,21 @@
 /** How much memory an event takes, about: V8 without pointer compression, as Node is built. bench/results/timeline.txt has it beside what is measured. */
-import type { Event, Value } from './events.ts';
+import type { Event, Value, Values } from './events.ts';
 
 const WORD = 8;
 /** Map, properties, elements; and a number that is no small integer is an object of its own. */
 const OBJECT = 3 * WORD;
+/** An object that was put together from others has its fields elsewhere, and room for more. */
+const PUT_TOGETHER = 3 * WORD;
 const NUMBER = 2 * WORD;
 const STRING = 3 * WORD;
+const COOKIE = STRING + 16;
+const TIMER = OBJECT + 3 * WORD;
 /** Array object and its elements' header. */
 const ARRAY = 6 * WORD;
-/** A Uint8Array, its ArrayBuffer and what stands behind it outside of the heap. */
-const BYTES_OBJECT = 27 * WORD;
+/** Some sixty numbers, a few of them large, and a list of options. */
+const TCP_INFO = OBJECT + 60 * WORD + 8 * NUMBER + ARRAY;
+/** A Uint8Array and its ArrayBuffer are 184 bytes, what stands behind them outside of the heap is as much again (measured on Node 20). */
+const BYTES_OBJECT = 50 * WORD;
 
 /** A reference in the list of all, one in its connection's. */
 const REFERENCES = 2 * WORD + 2;
@@ -31,7 +37,7 @@ const FIELDS: Readonly<Record<Event['type'], number>> = {
 };
 
 export function bytesOf(event: Event): number {
-  return REFERENCES + OBJECT + FIELDS[event.type] * WORD + NUMBER + contents(event);
+  return REFERENCES + OBJECT + PUT_TOGETHER + FIELDS[event.type] * WORD + NUMBER + contents(event);
 }
 
 function contents(event: Event): number {
@@ -40,8 +46,10 @@ function contents(event: Event): number {
       return NUMBER + valueBytes(event.args);
     case 'packet':
       return 2 * NUMBER + ARRAY + (event.frame === undefined ? 0 : BYTES_OBJECT + event.frame.length);
+    case 'state':
+      return COOKIE;
     case 'info':
-      return (event.tcp === undefined ? 0 : valueBytes(event.tcp as object)) + (event.timer ? OBJECT * 3 : 0);
+      return COOKIE + (event.tcp === undefined ? 0 : TCP_INFO) + (event.timer === undefined ? 0 : TIMER);
     case 'message':
       return 2 * NUMBER + STRING + event.summary.length + valueBytes(event.fields);
     case 'fault':
@@ -54,10 +62,9 @@ function contents(event: Event): number {
 }
 
 /** Field names are shared by all objects of a shape and cost nothing more. */
-function valueBytes(value: Value | object | undefined): number {
+function valueBytes(value: Value): number {
   switch (typeof value) {
     case 'string':
-      // Doubled for what is not Latin-1; the common case is.
       return STRING + value.length;
     case 'number':
       return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? 0 : NUMBER;
@@ -70,8 +77,8 @@ function valueBytes(value: Value | object | undefined): number {
   }
 }
 
-function objectBytes(value: object): number {
-  const own: readonly (Value | object)[] = Array.isArray(value) ? value : Object.values(value);
+function objectBytes(value: readonly Value[] | Values): number {
+  const own: readonly Value[] = Array.isArray(value) ? value : Object.values(value);
   let bytes = Array.isArray(value) ? ARRAY : OBJECT;
   for (const one of own) {
     bytes += WORD + valueBytes(one);

@@ -95,8 +95,20 @@ describe('a timeline', () => {
         expect(timeline.bytes).toBeLessThanOrEqual(bytes);
         expect(timeline.dropped).toBe(events.length - timeline.length);
         agrees(timeline, [...timeline], 0, 50);
+        // What is held is everything since some moment.
+        const [first] = timeline.between(-1, 99);
+        const begins = timeline.at(0)?.at ?? Number.POSITIVE_INFINITY;
+        expect(first?.type === 'lost' ? first.at : begins).toBeLessThanOrEqual(begins);
       }),
     );
+  });
+
+  it('keeps equal moments in order when one of them turns out to be of another connection', () => {
+    const [first, second, third] = [event(5, 'a', 1), event(5, undefined, 2), event(5, 'a', 3)];
+    const timeline = filled([first, second, third]);
+    const known = event(5, 'a', 4);
+    expect(timeline.replace(second, known)).toBe(true);
+    expect(timeline.ofConnection('a')).toEqual([first, known, third]);
   });
 
   it('puts what is told again in the place of what was told first, wherever it moves to', () => {

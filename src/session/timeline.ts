@@ -6,7 +6,7 @@ import { EventList } from './timeline-list.ts';
 
 /** What is held at most, unless told otherwise. Estimated bytes: the events themselves and what finds them again. */
 export const MOST_EVENTS = 1_000_000;
-export const MOST_BYTES = 512 * 2 ** 20;
+export const MOST_BYTES = 768 * 2 ** 20;
 
 /** Connections of which nothing is held any more and of which it is still known how many events they had. */
 const MOST_GONE = 65_536;

@@ -18,7 +18,7 @@ export interface Ends {
   closed(fd: number): void;
   /** A connect begins: what an earlier one left is over. */
   starts(fd: number, peer: End): void;
-  /** Asks the kernel again. True when the local port is known. */
+  /** Asks the kernel again. True when the whole local end is known. */
   look(fd: number): boolean;
   /** Without a local port yet: the first datagram chooses one. */
   lookOnce(fd: number): void;
@@ -44,13 +44,17 @@ export function createEnds(): Ends {
     const local = localEnd(fd).end;
     const peer = peerEnd(fd).end;
     // A socket that died says port 0, or its port without the address it had.
-    if (local !== null && local.port !== 0 && (local.address !== ANY[one.family] || peer !== null || one.peer.port === 0)) {
+    if (
+      local !== null &&
+      local.port !== 0 &&
+      (local.address !== ANY[one.family] || peer !== null || one.peer.port === 0)
+    ) {
       one.local = local;
     }
     if (peer !== null) {
       one.peer = peer;
     }
-    return one.local.port !== 0;
+    return one.local.port !== 0 && one.local.address !== ANY[one.family];
   }
 
   return {

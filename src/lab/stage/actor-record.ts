@@ -16,7 +16,10 @@ export interface Asked {
   args(result: number | null): readonly Value[];
   /** Makes the call here and now: it does not wait. Null: it would have waited, and nothing has happened yet. */
   now?(): number | null;
-  /** Makes it on another thread. Without it, `now` never answers null. */
+  /**
+   * Makes it on another thread. Without it, `now` never answers null. The recorder keeps `asked` until the call has returned, and what
+   * these functions close over with it: memory that the call works on must be named in one of them, not only its address.
+   */
   aside?(done: (result: number) => void): void;
   /** Once per turn while it waits; until it says true. */
   watch?(): boolean;
@@ -77,8 +80,7 @@ export function createRecorder(wish: RecorderWish): Recorder {
   }
 
   function base(asked: Asked, at: number, result: number | null): Omit<Told, 'took'> {
-    const tuple =
-      result === null ? ends.tuple(asked.fd) : (asked.tuple?.(result) ?? ends.tuple(asked.fd));
+    const tuple = result === null ? ends.tuple(asked.fd) : (asked.tuple?.(result) ?? ends.tuple(asked.fd));
     return {
       name: asked.name,
       args: asked.args(result),

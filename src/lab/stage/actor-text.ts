@@ -1,6 +1,7 @@
 /** What a story writes, and what its lane shows: addresses, flags and payloads as text. */
-import type { End } from '../../kernel/calls-message.ts';
+
 import { AF_INET6, type FlagTable } from '../../kernel/calls-flags.ts';
+import { type End, plainMemory } from '../../kernel/calls-message.ts';
 import { encodeAddress, type RawAddress } from '../../kernel/stream-sockets.ts';
 import { nearestWord } from '../../wire/filter-words.ts';
 import { parseIpv4, parseIpv6 } from '../../wire/net/address.ts';
@@ -19,9 +20,7 @@ export function preview(bytes: Uint8Array): string {
   for (const byte of bytes.subarray(0, PREVIEW_BYTES)) {
     text +=
       ESCAPES[byte] ??
-      (byte >= 0x20 && byte < 0x7f
-        ? String.fromCharCode(byte)
-        : `\\x${byte.toString(16).padStart(2, '0')}`);
+      (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`);
   }
   return bytes.length > PREVIEW_BYTES ? `${text}…` : text;
 }
@@ -37,20 +36,27 @@ export function textOf(bytes: Uint8Array): string {
 
 const MOST_FILLER = 64 << 20;
 
+export interface Payload {
+  readonly bytes: Uint8Array;
+  readonly address: number;
+}
+
 /** In memory of its own, which does not move. A number is so many letters of the alphabet, over and over: a lost byte shows. */
-export function payload(data: unknown): Uint8Array {
+export function payload(data: unknown): Payload {
   if (typeof data === 'number') {
-    const length = within('a number of bytes', data, 0, MOST_FILLER);
-    const bytes = new Uint8Array(new ArrayBuffer(Math.max(1, length))).subarray(0, length);
-    return bytes.map((_, i) => 0x61 + (i % 26));
+    const memory = plainMemory(within('a number of bytes', data, 0, MOST_FILLER));
+    for (let i = 0; i < memory.bytes.length; i++) {
+      memory.bytes[i] = 0x61 + (i % 26);
+    }
+    return memory;
   }
   const given = typeof data === 'string' ? new TextEncoder().encode(data) : data;
   if (!(given instanceof Uint8Array)) {
     throw new Refused(`data is a text, bytes or a number of bytes, not ${String(data)}`);
   }
-  const bytes = new Uint8Array(new ArrayBuffer(Math.max(1, given.length))).subarray(0, given.length);
-  bytes.set(given);
-  return bytes;
+  const memory = plainMemory(given.length);
+  memory.bytes.set(given);
+  return memory;
 }
 
 export function within(what: string, given: unknown, least: number, most: number): number {
@@ -79,9 +85,11 @@ function bitOf(table: FlagTable, name: unknown, what: string): number {
 /** One sentence that names what is known nearby. */
 export function unknown(what: string, typed: string, known: readonly string[]): string {
   const family = typed.split('_', 1)[0]!.toUpperCase();
-  const near = nearestWord(typed.toUpperCase(), known) ?? nearestWord(typed, known);
+  // Names are compared without regard to case.
+  const lower = known.map((name) => name.toLowerCase());
+  const near = known[lower.indexOf(nearestWord(typed, lower) ?? '')];
   const related = known.filter((name) => name.startsWith(`${family}_`));
-  return near !== null
+  return near !== undefined
     ? `${what} has no ${typed}; did you mean ${near}?`
     : `${what} has no ${typed}; known are ${(related.length > 0 ? related : known).join(', ')}`;
 }

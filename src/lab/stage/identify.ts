@@ -91,7 +91,9 @@ export function createIdentify(netns: number): Identify {
       listens(tuple);
     }
     const at = raw.took === null ? raw.at : raw.at + raw.took;
-    const sighted = tuple === undefined ? null : tupleSight(at, tuple, {});
+    // A connect is no sign that the connection is open: its SYN may still be on its way to us.
+    const more = raw.name === 'connect' ? { state: 'SYN-SENT' as const } : {};
+    const sighted = tuple === undefined ? null : tupleSight(at, tuple, more);
     const event: Syscall = {
       type,
       ...rest,
@@ -119,11 +121,10 @@ export function createIdentify(netns: number): Identify {
         if (raw.to === 'LISTEN') {
           listens(tuple);
         }
-        // What is over teaches nothing of what is on its way; a request socket's cookie is not its child's.
         const { socket, to } = raw;
-        const known = socket === '' || to === 'CLOSED' || to === 'SYN-RECV' || to === 'NEW-SYN-RECV';
-        const sighted = tupleSight(raw.at, tuple, known ? {} : { cookie: socket, state: to });
-        out.push({ ...rest, ...ends(sighted) });
+        const sighted = tupleSight(raw.at, tuple, { state: to, ...(socket === '' ? {} : { cookie: socket }) });
+        const { socket: _, ...unnamed } = rest;
+        out.push({ ...(socket === '' ? unnamed : rest), ...ends(sighted) });
         break;
       }
       case 'info': {

@@ -91,10 +91,13 @@ export async function launchStage(entry: string): Promise<Launched> {
 }
 
 function cannotStart(stage: Speaking): SockscopeError {
-  const why = forbiddingSysctl() ?? whyNoStage() ?? (stage.complaint() || 'it ended at once');
+  const refused = whyNoStage();
+  if (refused === null) {
+    return broke(stage.complaint() || 'it ended at once');
+  }
   return new SockscopeError(
     'NO_NAMESPACES',
-    `The lab needs user and network namespaces, and this user may not make them: ${why}.`,
+    `The lab needs user and network namespaces, and this user may not make them: ${forbiddingSysctl() ?? refused}.`,
     'Run it as root (sudo sockscope lab …), or allow them with that setting.',
     3,
   );

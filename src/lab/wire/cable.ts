@@ -93,7 +93,8 @@ export function createCable({ seed, path }: { readonly seed: number; readonly pa
       }
     }
     if (to.length === 0) {
-      out.push({ type: 'fate', at, packet, host: 'nobody', what: 'dropped', why: 'nobody has this address' });
+      const why = (frame[0]! & 1) === 1 ? 'nobody else is there' : 'nobody has this address';
+      out.push({ type: 'fate', at, packet, host: 'nobody', what: 'dropped', why });
     }
     return host;
   }

@@ -46,6 +46,9 @@ interface History {
 /** From these a socket may leave a remnant behind (tcp_minisocks.c, tcp_time_wait). */
 const LEAVES_REMNANT: readonly SocketState[] = ['FIN-WAIT-1', 'FIN-WAIT-2', 'CLOSING'];
 
+/** A change is traced before it is made (inet_sk_state_store), and whoever makes it may be interrupted in between. */
+const UNSURE = 2e6;
+
 /** `hostOf`: whose address it is, null when nobody's here. */
 export function createMerge(hostOf: (address: string) => string | null): Merge {
   const histories = new Map<string, History>();
@@ -167,10 +170,10 @@ export function createMerge(hostOf: (address: string) => string | null): Merge {
     }
   }
 
-  /** The look saw everything that had happened when it began. */
+  /** The look saw everything that had happened when it began, or nearly so. */
   function settle(history: History, at: number): void {
     const { ahead } = history;
-    while (ahead.length > 0 && ahead[0]!.at < at) {
+    while (ahead.length > 0 && ahead[0]!.at < at - UNSURE) {
       ahead.shift();
     }
     if (history.held !== null && history.held < at) {

@@ -267,8 +267,8 @@ describe('states as the kernel has them', () => {
     if (trace.why) throw new Error(trace.why);
     const merge = k.createMerge((address) => address === '10.9.0.1' ? 'h' : null);
     const changes = [];
-    look = () => { const moment = now(), looked = [], traced = []; samplers.sample('h', moment, looked); trace.read(traced);
-      changes.push(...traced); merge.take(traced, looked, ['h'], moment, seen); };`;
+    look = () => { const moment = now(), looked = [], traced = []; const hosts = samplers.sample('h', moment, looked) ? ['h'] : []; trace.read(traced);
+      changes.push(...traced); merge.take(traced, looked, hosts, moment, seen); };`;
 
   it.skipIf(traced.missing)('with the trace nothing is missing, and nothing is told twice', () => {
     const events = inside<RawEvent[]>(

@@ -9,10 +9,10 @@ export interface Samplers {
   add(sampled: Sampled): void;
   /** Closes the descriptors too: they keep the host's namespace alive. */
   remove(host: string): void;
-  /** Looks at one host; unless its table is so large that it must wait for its turn. */
-  sample(host: string, at: number, out: RawEvent[]): void;
-  /** Looks at every host; with `force` also at those that would have to wait. */
-  sampleAll(at: number, out: RawEvent[], force?: boolean): void;
+  /** Looks at one host, unless its table is so large that it must wait for its turn. True when it was looked at. */
+  sample(host: string, at: number, out: RawEvent[]): boolean;
+  /** Looks at every host; with `force` also at those that would have to wait. The hosts that were looked at. */
+  sampleAll(at: number, out: RawEvent[], force?: boolean): string[];
   /** Differences since `add`; zeros left out. */
   counters(host: string): Record<string, number>;
   /** Tells the counters that changed, each host's at most every 50 ms unless forced. */
@@ -30,14 +30,15 @@ interface Subject {
   /** When it was last said that looks are left out. */
   complainedAt: number;
   refused: boolean;
-  /** The last look took long. */
-  long: boolean;
+  longInARow: number;
 }
 
 const COUNTERS_EVERY = 50e6;
 /** A look that takes longer is followed by a pause, so that looking takes less than a fifth of the time. */
 const LONG = 1e6;
 const PAUSE = 4.5;
+/** Fewer long looks in a row were looks that something else interrupted, or the first ones. */
+const IN_EARNEST = 3;
 const COMPLAIN_EVERY = 1e9;
 
 const milliseconds = (ns: number): string => (ns / 1e6).toFixed(1);
@@ -46,7 +47,7 @@ export function createSamplers(): Samplers {
   const subjects = new Map<string, Subject>();
   const rows: Row[] = [];
 
-  function look(subject: Subject, at: number, out: RawEvent[]): void {
+  function look(subject: Subject, at: number, out: RawEvent[]): boolean {
     const { sampled, table } = subject;
     const before = process.hrtime();
     rows.length = 0;
@@ -58,19 +59,18 @@ export function createSamplers(): Samplers {
         const why = `the kernel refused its socket table (errno ${-refusal})`;
         out.push({ type: 'lost', at, source: `states of ${sampled.host}`, count: null, why });
       }
-      return;
+      return false;
     }
     subject.refused = false;
     compare(table, rows, sampled.host, at, out);
     const [seconds, nanoseconds] = process.hrtime(before);
     const took = seconds * 1e9 + nanoseconds;
-    const long = took > LONG;
-    // One long look is one that was interrupted, or the first of all.
-    if (long && subject.long) {
+    subject.longInARow = took > LONG ? subject.longInARow + 1 : 0;
+    if (subject.longInARow >= IN_EARNEST) {
       subject.notBefore = at + took * (1 + PAUSE);
       complain(subject, at, took, out);
     }
-    subject.long = long;
+    return true;
   }
 
   function complain(subject: Subject, at: number, took: number, out: RawEvent[]): void {
@@ -93,7 +93,7 @@ export function createSamplers(): Samplers {
         countersAt: -Infinity,
         complainedAt: -Infinity,
         refused: false,
-        long: false,
+        longInARow: 0,
       });
     },
     remove(host) {
@@ -107,16 +107,12 @@ export function createSamplers(): Samplers {
     },
     sample(host, at, out) {
       const subject = subjects.get(host);
-      if (subject !== undefined && at >= subject.notBefore) {
-        look(subject, at, out);
-      }
+      return subject !== undefined && at >= subject.notBefore && look(subject, at, out);
     },
     sampleAll(at, out, force = false) {
-      for (const subject of subjects.values()) {
-        if (force || at >= subject.notBefore) {
-          look(subject, at, out);
-        }
-      }
+      return [...subjects.values()]
+        .filter((subject) => (force || at >= subject.notBefore) && look(subject, at, out))
+        .map(({ sampled }) => sampled.host);
     },
     counters: (host) => subjects.get(host)?.counters.differences() ?? {},
     countersDue(at, out, force = false) {

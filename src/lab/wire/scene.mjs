@@ -234,7 +234,11 @@ const chapters = {
   },
   async mess() {
     const double = await value({ do: 'rule', act: { do: 'duplicate' }, match: { chance: 0.2 } });
-    const late = await value({ do: 'rule', act: { do: 'delay', ms: 5 }, match: { data: true, chance: 0.1 } });
+    const late = await value({
+      do: 'rule',
+      act: { do: 'delay', ms: 60 },
+      match: { data: true, chance: 0.1 },
+    });
     const result = await transfer(100_000, 1);
     await order({ do: 'unrule', rule: double });
     await order({ do: 'unrule', rule: late });
@@ -281,16 +285,19 @@ const chapters = {
     const segment = { from: `${hosts.a.address}:1234`, to: `${hosts.b.address}:80`, flags: 'S', seq: 1000 };
     await order({ do: 'inject', frame: segmentFrame(segment, macs) });
     // It takes the SYN for a's, whose kernel knows nothing of it and refuses what answers it.
-    await until(() => fates(events, 'delivered').length >= 3);
-    const seen = await clean();
-    return seen.filter(({ type }) => type === 'packet').map(({ host, frame }) => `${host} ${frame[47]}`);
+    const of = ({ type, frame }) =>
+      type === 'packet' && [34, 36].some((at) => frame[at] === 4 && frame[at + 1] === 210);
+    await until(() => events.filter(of).length >= 3);
+    return (await clean()).filter(of).map(({ host, frame }) => `${host} ${frame[47]}`);
   },
   async lateness(count = 1000, each = 5) {
     await order({ do: 'path', path: { delayMs: 50 } });
     await a.ask('datagrams', { host: hosts.b.address, port: 9, count, each });
     await until(() => fates(events, 'delivered').filter(({ host }) => host === 'b').length >= count);
     const seen = await clean();
-    const at = new Map(seen.flatMap((event) => (event.type === 'packet' ? [[event.id, event.at]] : [])));
+    const datagram = ({ type, host, frame }) =>
+      type === 'packet' && host === 'a' && frame[12] === 8 && frame[23] === 17;
+    const at = new Map(seen.filter(datagram).map((event) => [event.id, event.at]));
     const known = fates(seen, 'delivered').filter(({ packet }) => at.has(packet));
     const late = known.map((fate) => (fate.at - at.get(fate.packet)) / 1e6 - 50);
     late.sort((x, y) => x - y);

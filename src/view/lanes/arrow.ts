@@ -1,7 +1,6 @@
 /** A frame on the wire's lane: whole, or in two parts with the slope of its delay between them. */
-import { cellsOf } from '../wire/message-line.ts';
 import type { Glyphs } from './glyphs.ts';
-import type { Line, Piece, Tone } from './text.ts';
+import { cellCount, type Line, type Piece, type Tone } from './text.ts';
 
 export type End = 'left' | 'right';
 
@@ -62,9 +61,9 @@ export function createCanvas(cells: number, glyphs: Glyphs): Canvas {
   }
 
   function write(at: number, text: string, tone: Tone): void {
-    let to = rightwards ? at : cells - at - cellsOf(text);
+    let to = rightwards ? at : cells - at - cellCount(text);
     for (const character of text) {
-      const wide = cellsOf(character);
+      const wide = cellCount(character);
       const cell = row[wide === 0 ? to - 1 : to];
       if (cell === undefined) {
         return;
@@ -102,19 +101,19 @@ export function createCanvas(cells: number, glyphs: Glyphs): Canvas {
       if (!arrow.atSender) {
         const name = shorten(arrow.sender, third, glyphs);
         write(0, name, 'bold');
-        start = cellsOf(name) + 1;
+        start = cellCount(name) + 1;
       }
       if (!arrow.atReceiver && shape !== 'leaves') {
         const name = shorten(arrow.receiver, third, glyphs);
-        end -= cellsOf(name) + 1;
+        end -= cellCount(name) + 1;
         write(end + 2, name, 'bold');
       }
       const most = end - start + 1;
       const room = most - 5;
       const wanted = shape === 'leaves' ? Math.max(room * 0.5, 6) : shape === 'arrives' ? room - 3 : room;
-      const label = arrow.labels.find((one) => cellsOf(one) <= wanted) ?? arrow.labels.at(-1) ?? '';
+      const label = arrow.labels.find((one) => cellCount(one) <= wanted) ?? arrow.labels.at(-1) ?? '';
       const said = shorten(label, room, glyphs);
-      const taken = said === '' ? 2 : cellsOf(said) + 4;
+      const taken = said === '' ? 2 : cellCount(said) + 4;
       let from = start;
       let to = end;
       let head = arrow.dies || shape === 'dies' ? glyphs.dead : rightwards ? glyphs.right : glyphs.left;
@@ -139,14 +138,14 @@ export function createCanvas(cells: number, glyphs: Glyphs): Canvas {
       let labelAt = from + 2;
       if (shape === 'arrives') {
         put(from, arrow.after === 'held' ? glyphs.held : slope(), arrow.after === 'held' ? 'yellow' : 'dim');
-        labelAt = Math.min(from + 3, to - cellsOf(said) - 1);
+        labelAt = Math.min(from + 3, to - cellCount(said) - 1);
       }
       if (said !== '') {
         write(labelAt - 1, ` ${said} `, arrow.tone);
       }
       if (arrow.flight !== null && shape === 'leaves') {
         arrow.flight.from = to;
-        arrow.flight.to = Math.max(to, cells - 6 - cellsOf(arrow.labels.at(-1) ?? ''));
+        arrow.flight.to = Math.max(to, cells - 6 - cellCount(arrow.labels.at(-1) ?? ''));
       }
     },
     line() {
@@ -165,14 +164,14 @@ export function createCanvas(cells: number, glyphs: Glyphs): Canvas {
 }
 
 export function shorten(text: string, room: number, glyphs: Glyphs): string {
-  if (cellsOf(text) <= room) {
+  if (cellCount(text) <= room) {
     return text;
   }
   const left = room - glyphs.ellipsis.length;
   let kept = '';
   let cells = 0;
   for (const character of text) {
-    cells += cellsOf(character);
+    cells += cellCount(character);
     if (cells > left) {
       break;
     }

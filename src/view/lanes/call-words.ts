@@ -19,7 +19,7 @@ export function waits(name: string): boolean {
 export interface CallWords {
   /** `recv(5)` */
   readonly head: Line;
-  /** `0 (EOF)`, and how long it took where that is worth a word. */
+  /** `= 0 (EOF)`, and how long it took where that is worth a word. */
   readonly tail: Line;
   /** The kind of outcome: an errno, the end, or all well. */
   readonly outcome: string;
@@ -32,7 +32,7 @@ export function callWords(call: Syscall, ascii: boolean, glyphs: Glyphs): CallWo
   const args = call.fd !== undefined && call.args[0] !== call.fd ? [call.fd, ...call.args] : call.args;
   const said = args.map((value) => clean(valueText(value, glyphs, 0), ascii)).join(', ');
   const took = call.took !== null && call.took >= SHOWN ? [piece(` ${span(call.took)}`, 'dim')] : [];
-  const tail = (text: string, tone: 'plain' | 'red' | 'yellow'): Line => [piece(text, tone), ...took];
+  const tail = (text: string, tone: 'plain' | 'red' | 'yellow'): Line => [piece(`= ${text}`, tone), ...took];
   const head: Line = [piece(name), piece(`(${said})`, 'dim')];
   if (errno !== undefined) {
     const word = clean(errno, ascii);

@@ -91,7 +91,7 @@ export function createCalls(scene: Scene): Calls {
         connection: event.connection,
         hide() {},
         draw() {
-          const whole = [...who(event), ...words.head, piece(' = '), ...words.tail];
+          const whole = [...who(event), ...words.head, piece(' '), ...words.tail];
           if (call.placed !== null && page.replace(call.placed, whole, at)) {
             return;
           }
@@ -99,7 +99,7 @@ export function createCalls(scene: Scene): Calls {
             ...who(event),
             piece(`${glyphs.ellipsis} `, 'dim'),
             piece(words.name),
-            piece(' = '),
+            piece(' '),
             ...words.tail,
           ];
           put(event, at, call.drawn ? rest : whole);

@@ -136,8 +136,10 @@ export function createCompany(glyphs: Glyphs, ascii: boolean, origin: () => numb
         return null;
       }
       const said = [...nouns]
-        .map(([noun, n]) => (n === many ? noun : `${noun} ${glyphs.times}${n % many === 0 ? n / many : `${n} in all`}`))
-        .join(', ');
+        .map(([noun, n]) =>
+          n === many ? noun : `${noun} ${glyphs.times}${n % many === 0 ? n / many : `${n} in all`}`,
+        )
+        .join('; ');
       counted.clear();
       nouns.clear();
       const when = range(from - origin(), to - origin(), glyphs.to);

@@ -258,7 +258,7 @@ function crossing(): Script {
   s.call(0, 'client', 'connect', { fd: 5, args: ['10.9.0.2:80'], took: 200.9 });
   s.state(0.1, 'client', 'SYN-SENT');
   s.segment(0.2, 'client', 'S', { delay: 100 });
-  s.call(1.2, 'server', 'connect', { fd: 5, args: ['10.9.0.1:40000'], took: 200.4 });
+  s.call(1.2, 'server', 'connect', { fd: 5, args: ['10.9.0.1:40000'], took: 200.45 });
   s.state(1.3, 'server', 'SYN-SENT');
   s.segment(1.4, 'server', 'S', { delay: 100 });
   s.state(100.3, 'server', 'SYN-RECV');

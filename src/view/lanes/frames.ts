@@ -20,8 +20,7 @@ export interface Frame {
 
 export interface Frames {
   add(packet: Packet): Frame;
-  /** The frame that it is about, when that is known. */
-  fate(fate: Fate): Frame | null;
+  fate(fate: Fate): void;
   /** `alone`: nothing else happens before it arrives. */
   depart(frame: Frame, alone: boolean): void;
   settle(fate: Fate): void;
@@ -38,6 +37,8 @@ export function createFrames(scene: Scene): Frames {
   /** Fates that stand on the arrow that left. */
   const told = new WeakSet<Fate>();
   const delays = new Map<string, number>();
+  /** Told before their frame was. */
+  const early = new Map<number, Fate[]>();
 
   function arrowOf(frame: Frame, words: PacketWords, fate: Fate | undefined): Omit<Arrow, 'shape'> {
     const { packet } = frame;
@@ -68,6 +69,12 @@ export function createFrames(scene: Scene): Frames {
     };
   }
 
+  /** As long as the last one from there took. */
+  function expected({ at, host }: Packet): number | null {
+    const delay = delays.get(host);
+    return delay === undefined ? null : at + delay;
+  }
+
   function extraOf(fate: Fate): Line | null {
     const why = fate.why === undefined ? '' : scene.clean(fate.why);
     if (fate.what === 'delivered') {
@@ -84,9 +91,8 @@ export function createFrames(scene: Scene): Frames {
     const [fate] = fates;
     const arrow = arrowOf(frame, words, fate);
     const wait = fate === undefined ? 0 : fate.at - packet.at;
-    const direction = `${packet.host}>${fate?.host ?? ''}`;
     if (fate !== undefined && fate.what === 'delivered') {
-      delays.set(direction, wait);
+      delays.set(packet.host, wait);
     }
     const slopes =
       !frame.late &&
@@ -96,7 +102,7 @@ export function createFrames(scene: Scene): Frames {
       frame.flight = {
         rightwards: arrow.rightwards,
         departed: packet.at,
-        arrives: fate?.at ?? null,
+        arrives: fate?.at ?? expected(packet),
         from: 0,
         to: 0,
       };
@@ -152,9 +158,9 @@ export function createFrames(scene: Scene): Frames {
 
   return {
     add(packet) {
-      const frame = {
+      const frame: Frame = {
         packet,
-        fates: [],
+        fates: packet.id === undefined ? [] : (early.get(packet.id) ?? []),
         words: null,
         flight: null,
         held: false,
@@ -166,13 +172,16 @@ export function createFrames(scene: Scene): Frames {
           frames.delete(frames.keys().next().value!);
         }
         frames.set(packet.id, frame);
+        early.delete(packet.id);
       }
       return frame;
     },
     fate(fate) {
-      const frame = frames.get(fate.packet) ?? null;
-      frame?.fates.push(fate);
-      return frame;
+      const fates = frames.get(fate.packet)?.fates ?? early.get(fate.packet) ?? [];
+      fates.push(fate);
+      if (!frames.has(fate.packet) && early.size < MOST) {
+        early.set(fate.packet, fates);
+      }
     },
     depart(frame, alone) {
       const { packet } = frame;

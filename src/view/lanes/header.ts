@@ -1,10 +1,9 @@
 /** What stands above the lanes. */
 import type { Painter } from '../colour.ts';
-import { cellsOf } from '../wire/message-line.ts';
 import { shorten } from './arrow.ts';
 import type { Glyphs } from './glyphs.ts';
 import type { Layout } from './layout.ts';
-import { paintLine, piece, wrap } from './text.ts';
+import { cellCount, paintLine, piece, wrap } from './text.ts';
 
 export function headerLines(
   layout: Layout,
@@ -16,14 +15,14 @@ export function headerLines(
   const legend =
     mode === 'list'
       ? `STATE${glyphs.sampled} sampled, STATE${glyphs.inferred} inferred; ${glyphs.again.trim()} sent again; ${glyphs.dead} lost`
-      : `STATE as the kernel's trace told it, STATE${glyphs.sampled} seen between two looks, STATE${glyphs.inferred} inferred from packets; ` +
-        `${glyphs.again.trim()} sent again, ${glyphs.dead} lost, ${glyphs.held} held; ${glyphs.ellipsis} waits; seq and ack count from 0`;
+      : `STATE traced by the kernel, STATE${glyphs.sampled} sampled, STATE${glyphs.inferred} inferred; ` +
+        `${glyphs.again.trim()} sent again, ${glyphs.dead} lost, ${glyphs.held} held, ${glyphs.ellipsis} waits`;
   const explained = wrap([piece(legend, 'dim')], columns).map((line) => paintLine(line, paint));
   if (mode === 'list') {
     return explained;
   }
-  const left = title(names[0], mode, program, kernel, glyphs);
-  const right = title(names[1], mode, kernel, program, glyphs);
+  const left = title(names[0], layout, glyphs);
+  const right = title(names[1], layout, glyphs);
   const middle = centre('wire', wire);
   const leftText =
     mode === 'five' ? `${pad(left.program, program)} ${pad(left.kernel, kernel)}` : pad(left.both, side);
@@ -48,26 +47,20 @@ interface Title {
   readonly both: string;
 }
 
-function title(name: string, mode: Layout['mode'], first: number, second: number, glyphs: Glyphs): Title {
-  const least = Math.min(first, second);
-  const programs = ' program';
-  const kernels = ' kernel';
+function title(name: string, { mode, side, program, kernel }: Layout, glyphs: Glyphs): Title {
   if (mode !== 'five') {
-    return {
-      program: '',
-      kernel: '',
-      both: `${shorten(name, Math.max(4, second - 17), glyphs)}: program, kernel`,
-    };
+    return { program: '', kernel: '', both: shorten(`${name} program+kernel`, side, glyphs) };
   }
+  const least = Math.min(program, kernel);
   return {
-    program: shorten(name, least - programs.length, glyphs) + programs,
-    kernel: shorten(name, least - kernels.length, glyphs) + kernels,
+    program: `${shorten(name, least - ' program'.length, glyphs)} program`,
+    kernel: `${shorten(name, least - ' kernel'.length, glyphs)} kernel`,
     both: '',
   };
 }
 
 function pad(text: string, cells: number): string {
-  return text + ' '.repeat(Math.max(0, cells - cellsOf(text)));
+  return text + ' '.repeat(Math.max(0, cells - cellCount(text)));
 }
 
 function centre(text: string, cells: number): string {

@@ -51,7 +51,7 @@ export interface Lanes {
 /** An event may come so much later than one that happened after it. */
 const DISORDER = 20e6;
 /** So long a frame waits for its fate before it is drawn in two parts. */
-const HOLD = 50e6;
+const HOLD = 250e6;
 /** Calls that may be waiting at one time. */
 const MOST_OPEN = 4096;
 const MOST_UNFINISHED = 20;

@@ -20,7 +20,8 @@ const TIME = 8;
 /** Spaces and lifelines between time, side, wire and side. */
 const BETWEEN = 5;
 const FIVE_FROM = 96;
-const THREE_FROM = 60;
+/** `= EADDRNOTAVAIL` fits into a side from here on. */
+const THREE_FROM = 64;
 /** Nothing can be read below. */
 export const LEAST_COLUMNS = 20;
 

@@ -154,10 +154,20 @@ export function createPage(layout: Layout, paint: Painter, glyphs: Glyphs, origi
   function pass(at: number): void {
     const since = last ?? at;
     const waited = at - since;
-    const gap: Line = waited >= LONG ? [piece(`${glyphs.gap} ${span(waited)}`, 'dim')] : [];
+    const gap: Line =
+      waited >= LONG
+        ? [piece(`${glyphs.gap} ${waited < 99.5e9 ? `${(waited / 1e9).toFixed(1)} s` : span(waited)}`, 'dim')]
+        : [];
     const flying = [...flights];
     const crossing = flying.some((one) => one.rightwards) && flying.some((one) => !one.rightwards);
-    const rows = waited < VISIBLE || flying.length === 0 ? (gap.length > 0 ? 1 : 0) : crossing ? 3 : 1;
+    const rows =
+      waited < VISIBLE || flying.length === 0
+        ? gap.length > 0
+          ? 1
+          : 0
+        : crossing && waited >= 4 * VISIBLE
+          ? 3
+          : 1;
     for (let i = 1; i <= rows; i++) {
       const canvas = createCanvas(wire, glyphs);
       for (const flight of flying) {
@@ -199,9 +209,8 @@ export function createPage(layout: Layout, paint: Painter, glyphs: Glyphs, origi
         ),
       );
     }
-    if (at !== null) {
-      last = Math.max(last ?? at, at);
-    }
+    // What it sums up filled the time: no gap behind it.
+    last = at === null ? null : Math.max(last ?? at, at);
   }
 
   return {

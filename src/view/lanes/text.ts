@@ -32,10 +32,17 @@ export function piece(text: string, tone: Tone = 'plain'): Piece {
   return { text, tone };
 }
 
+/** Marks that stand beside their letter, as in Devanagari, take a cell; those above and below take none. */
+const BESIDE = /\p{Mc}/gu;
+
+export function cellCount(text: string): number {
+  return PLAIN.test(text) ? text.length : cellsOf(text) + (text.match(BESIDE)?.length ?? 0);
+}
+
 export function width(line: Line): number {
   let cells = 0;
   for (const { text } of line) {
-    cells += PLAIN.test(text) ? text.length : cellsOf(text);
+    cells += cellCount(text);
   }
   return cells;
 }
@@ -52,14 +59,14 @@ export function wrap(line: Line, room: number): Line[] {
     used = 1;
   };
   for (const { text, tone } of line) {
-    for (const word of text.split(/(?<= )/)) {
-      const cells = cellsOf(word.trimEnd());
+    for (const word of text.split(/(?<=[^=] )/)) {
+      const cells = cellCount(word.trimEnd());
       if (used > 1 && used + cells > room && cells < room) {
         next();
       }
       let part = '';
       for (const character of word) {
-        const wide = cellsOf(character);
+        const wide = cellCount(character);
         if (used + wide > room) {
           lines.at(-1)!.push({ text: part, tone });
           part = '';

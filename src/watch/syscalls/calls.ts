@@ -1,6 +1,7 @@
 /** What is shown of each system call, and what follows from it for the descriptors of its process. */
 import type { CallName } from '../../kernel/syscall-table.ts';
 import type { Value } from '../../session/events.ts';
+import type { OpenEpoll } from './descriptors.ts';
 import {
   CLONE_FLAGS,
   EPOLL_OPERATIONS,
@@ -18,7 +19,6 @@ import {
   SOCKET_FLAGS,
   SOCKET_TYPES,
 } from './names.ts';
-import type { OpenEpoll } from './descriptors.ts';
 import type { TracedEnd } from './traced-call.ts';
 import {
   epollEvents,
@@ -70,7 +70,10 @@ export interface CallSpec {
 
 const failed = ({ result }: CallView): boolean => result === null || result < 0;
 
-function onFd(show: (view: CallView) => readonly Value[], peer?: (view: CallView) => TracedEnd | null): CallSpec {
+function onFd(
+  show: (view: CallView) => readonly Value[],
+  peer?: (view: CallView) => TracedEnd | null,
+): CallSpec {
   return {
     when: 'first',
     fd: true,
@@ -91,10 +94,7 @@ function written(view: CallView, at: number): { value: Value; end: TracedEnd | n
 
 const accepting = (flags: boolean): CallSpec =>
   onFd(
-    (view) => [
-      written(view, 1).value,
-      ...(flags ? [flagNames(SOCKET_FLAGS, view.args[3]!)] : []),
-    ],
+    (view) => [written(view, 1).value, ...(flags ? [flagNames(SOCKET_FLAGS, view.args[3]!)] : [])],
     (view) => written(view, 1).end,
   );
 
@@ -179,7 +179,10 @@ const timespec = (at: number) => (view: CallView) => seconds(view.read, view.arg
 const making: Pick<CallSpec, 'when' | 'fd'> = { when: 'always', fd: false };
 
 function cloning(flags: (view: CallView) => number): CallSpec {
-  return { ...making, show: (view) => ({ args: [flagNames(CLONE_FLAGS, Math.floor(flags(view) / 256) * 256)] }) };
+  return {
+    ...making,
+    show: (view) => ({ args: [flagNames(CLONE_FLAGS, Math.floor(flags(view) / 256) * 256)] }),
+  };
 }
 
 /** The flags of clone and clone3. */
@@ -205,7 +208,13 @@ const executing = (path: number): CallSpec => {
     text(view.read, view.args[path]!) ?? pointer(view.args[path]!),
     textList(view.read, view.args[path + 1]!),
   ];
-  return { when: 'always', follows: true, fd: false, before: arguments_, show: (_, before) => ({ args: before }) };
+  return {
+    when: 'always',
+    follows: true,
+    fd: false,
+    before: arguments_,
+    show: (_, before) => ({ args: before }),
+  };
 };
 
 export const CALL_SPECS: Readonly<Record<CallName, CallSpec>> = {
@@ -213,7 +222,9 @@ export const CALL_SPECS: Readonly<Record<CallName, CallSpec>> = {
   socketpair: {
     ...making,
     show: (view) => {
-      const pair = failed(view) ? null : [intAt(view.read, view.args[3]!), intAt(view.read, view.args[3]! + 4)];
+      const pair = failed(view)
+        ? null
+        : [intAt(view.read, view.args[3]!), intAt(view.read, view.args[3]! + 4)];
       return { args: [...socketArgs(view), pair ?? pointer(view.args[3]!)] };
     },
   },

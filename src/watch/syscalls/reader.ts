@@ -2,14 +2,16 @@
 import { errnoName } from '../../kernel/errno.ts';
 import type { CallInfo } from '../../kernel/ptrace.ts';
 import { readMemory } from '../../kernel/ptrace-memory.ts';
+import { tcpState } from '../../kernel/ptrace-sockets.ts';
 import {
   AUDIT_ARCH_AARCH64,
   AUDIT_ARCH_X86_64,
-  type CallName,
   CALLS_ARM64,
   CALLS_X86_64,
+  type CallName,
 } from '../../kernel/syscall-table.ts';
 import type { Value } from '../../session/events.ts';
+import { type SocketState, TCP_STATES } from '../../session/socket.ts';
 import { follow, learn, look, socketAt } from './call-ends.ts';
 import { CALL_SPECS, type CallSpec, type CallView, cloneFlags } from './calls.ts';
 import { tupleOf } from './descriptors.ts';
@@ -53,6 +55,8 @@ const OUR_CALLS = process.arch === 'arm64' ? CALLS_ARM64 : CALLS_X86_64;
 /** The x32 ABI: 64-bit registers, 32-bit pointers, numbers of its own. */
 const X32 = 0x4000_0000;
 
+/** Their result is the descriptor that matters. */
+const ARRIVALS: ReadonlySet<string> = new Set(['socket', 'accept', 'accept4']);
 const NEVER_RETURN: ReadonlySet<string> = new Set(['exit_group']);
 const URINGS: ReadonlySet<string> = new Set(['io_uring_setup', 'io_uring_enter']);
 
@@ -156,12 +160,11 @@ export function createReader(around: Surroundings): Reader {
   /** The socket it is about, asked about where that can bring something new; for accept that is the new one. */
   function subject(task: Task, begun: Begun, result: number | null): ReturnType<typeof socketAt> {
     const spec = CALL_SPECS[begun.name];
-    const accepted = (begun.name === 'accept' || begun.name === 'accept4') && result !== null && result >= 0;
-    const made = begun.name === 'socket' && result !== null && result >= 0;
-    if (accepted || made) {
+    const made = ARRIVALS.has(begun.name) && result !== null && result >= 0;
+    if (made) {
       task.process.descriptors.closed(result);
     }
-    const fd = accepted || made ? result : spec.fd ? int(begun.args[0]!) : null;
+    const fd = made ? result : spec.fd ? int(begun.args[0]!) : null;
     const socket = fd === null ? null : socketAt(task, fd);
     if (fd !== null && socket !== null && begun.name !== 'close') {
       learn(tasks, task, begun, fd, socket);
@@ -193,7 +196,24 @@ export function createReader(around: Surroundings): Reader {
       ...outcome(result),
       ...(tuple === undefined ? {} : { tuple }),
       ...(socket === null || socket.cookie === '' ? {} : { socket: socket.cookie }),
+      ...stateAfter(task, begun, result, socket),
     });
+  }
+
+  function stateAfter(
+    task: Task,
+    { name, args }: Begun,
+    result: number | null,
+    socket: ReturnType<typeof socketAt>,
+  ): { state?: SocketState } {
+    if (result === null || socket?.protocol !== 'tcp' || name === 'close') {
+      return {};
+    }
+    const handle = tasks.pidfd(task.process);
+    const newer = ARRIVALS.has(name) && result >= 0;
+    const number = handle < 0 ? 0 : tcpState(handle, newer ? result : int(args[0]!));
+    const state = TCP_STATES[number];
+    return number === 0 || state === undefined ? {} : { state };
   }
 
   function push(call: TracedCall): void {
@@ -240,7 +260,11 @@ export function createReader(around: Surroundings): Reader {
     },
     created(task, child) {
       const { begun } = task;
-      if (child > 0 && begun !== null && (cloneFlags(begun.name, viewOf(task, begun.args, null)) & CLONE_FILES) !== 0) {
+      if (
+        child > 0 &&
+        begun !== null &&
+        (cloneFlags(begun.name, viewOf(task, begun.args, null)) & CLONE_FILES) !== 0
+      ) {
         tasks.share(child, task);
       }
     },

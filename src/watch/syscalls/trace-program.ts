@@ -9,10 +9,10 @@ import { SockscopeError } from '../../errors.ts';
 import { errnoName } from '../../kernel/errno.ts';
 import { whyNoCallInfo } from '../../kernel/ptrace.ts';
 import { quietStops, startTimer } from '../../kernel/ptrace-bell.ts';
-import { giveUp, sendSignal, type Stdio, startWaiting } from '../../kernel/ptrace-start.ts';
+import { giveUp, type Stdio, sendSignal, startWaiting } from '../../kernel/ptrace-start.ts';
 import { whyNotTraced } from '../../kernel/ptrace-tasks.ts';
 import { findCommand } from '../../kernel/spawn-program.ts';
-import { type FromTracer, MOST_WAITING, SHARED, type Start, STOP, type TracerData } from './protocol.ts';
+import { type FromTracer, MOST_WAITING, SHARED, STOP, type Start, type TracerData } from './protocol.ts';
 import type { TracedCall } from './traced-call.ts';
 
 export type { Stdio } from '../../kernel/ptrace-start.ts';
@@ -101,7 +101,10 @@ export function traceProgram(options: TraceOptions): Trace {
   return { ...trace, stdin, stdout, stderr };
 }
 
-/** Needs the same user and a permissive ptrace_scope, or CAP_SYS_PTRACE. The process outlives us. */
+/**
+ * Needs the same user and a permissive ptrace_scope, or CAP_SYS_PTRACE. The process outlives us. It must not be a child that this process
+ * started through node:child_process: libuv's waitpid would take its stops, and leave it standing.
+ */
 export function attach(pid: number, options: AttachOptions): Trace {
   refuseKernel();
   const trace = follow(options, { pid }, (errno) => refused(`Process ${pid}`, errno, pid));
@@ -111,7 +114,12 @@ export function attach(pid: number, options: AttachOptions): Trace {
 function refuseKernel(): void {
   const why = whyNoCallInfo();
   if (why !== null) {
-    throw new SockscopeError('NO_TRACING', `System calls cannot be traced: ${why}.`, 'Watch packets instead.', 3);
+    throw new SockscopeError(
+      'NO_TRACING',
+      `System calls cannot be traced: ${why}.`,
+      'Watch packets instead.',
+      3,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 /** One system call of a traced program, as the tracer tells it. Plain data: it crosses threads. */
-import type { Value } from '../../session/events.ts';
+import type { SocketState, Value } from '../../session/events.ts';
 
 export interface TracedEnd {
   readonly address: string;
@@ -38,4 +38,6 @@ export interface TracedCall {
   readonly tuple?: TracedTuple;
   /** The kernel's cookie of the socket, 16 hex digits, once it was looked at. */
   readonly socket?: string;
+  /** A TCP socket's state when the call had ended; absent for close, which leaves nothing to ask. */
+  readonly state?: SocketState;
 }

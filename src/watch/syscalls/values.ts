@@ -20,7 +20,7 @@ export function view(bytes: Uint8Array): DataView {
 
 /** As C sees an argument of type int. */
 export function int(argument: number): number {
-  return argument % 0x1_0000_0000 | 0;
+  return (argument % 0x1_0000_0000) | 0;
 }
 
 export function pointer(address: number): Value {
@@ -58,7 +58,9 @@ export function payload(read: Read, address: number, length: number): Value {
 export function text(read: Read, address: number): string | null {
   const bytes = read(address, 256);
   const end = bytes.indexOf(0);
-  return bytes.length === 0 ? null : Buffer.from(bytes.subarray(0, end === -1 ? bytes.length : end)).toString();
+  return bytes.length === 0
+    ? null
+    : Buffer.from(bytes.subarray(0, end === -1 ? bytes.length : end)).toString();
 }
 
 /** An IPv4 or IPv6 end, or null for every other family and for what is cut off. */
@@ -96,7 +98,11 @@ export function sockaddrText(bytes: Uint8Array): string {
   return `unix:${Buffer.from(stop === -1 ? path : path.subarray(0, stop)).toString()}`;
 }
 
-export function sockaddr(read: Read, address: number, length: number): { value: Value; end: TracedEnd | null } {
+export function sockaddr(
+  read: Read,
+  address: number,
+  length: number,
+): { value: Value; end: TracedEnd | null } {
   const bytes = address === 0 || length <= 0 ? null : read(address, Math.min(length, SOCKADDR));
   return bytes === null || bytes.length < 2
     ? { value: pointer(address), end: null }
@@ -269,7 +275,13 @@ const SO_LINGER = 13;
 const TIMEOUTS: ReadonlySet<number> = new Set([20, 21, 66, 67]);
 
 /** What a socket option was set to, or is. */
-export function optionValue(read: Read, level: number, option: number, address: number, length: number): Value {
+export function optionValue(
+  read: Read,
+  level: number,
+  option: number,
+  address: number,
+  length: number,
+): Value {
   const bytes = read(address, Math.min(Math.max(0, length), PREVIEW));
   if (bytes.length === 0) {
     return pointer(address);

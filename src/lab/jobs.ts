@@ -1,0 +1,4 @@
+/** Every job, by the name that `program.job` is given. A file in jobs/ that is not named here is an error (scripts/check-lists.mjs). */
+import type { Job } from './job.ts';
+
+export const jobs: Readonly<Record<string, () => Promise<{ job: Job }>>> = {};
