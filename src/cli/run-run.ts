@@ -65,8 +65,8 @@ export async function runProgram([command = '', ...args]: readonly string[], jso
     gone = resolve;
   });
 
-  function look(): void {
-    for (const change of session.sample()) {
+  function look(last = false): void {
+    for (const change of session.sample(last)) {
       drawing.add(change, session.holder(change));
     }
   }
@@ -107,15 +107,19 @@ export async function runProgram([command = '', ...args]: readonly string[], jso
   lost('packets: run shows system calls and states; sockscope watch shows what crosses the wire');
   const stopForwarding = forwardTo(trace, () => exit !== null);
   // Behind the calls that have arrived meanwhile.
-  const looking = setInterval(() => setImmediate(look), LOOK_MS);
+  let behind: NodeJS.Immediate | undefined;
+  const looking = setInterval(() => {
+    behind = setImmediate(() => look());
+  }, LOOK_MS);
   try {
     await trace.pid();
     await over;
   } finally {
     clearInterval(looking);
+    clearImmediate(behind);
     stopForwarding();
   }
-  look();
+  look(true);
   drawing.end(() => summaryLines(session.summary(), ending(command, exit, clock.now())));
   session.close();
   process.exitCode = exitCode(exit);

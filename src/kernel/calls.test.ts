@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { needs } from '../../test/needs.ts';
-import { bindCall, closeCall, recvCall, socketCall } from './calls.ts';
+import { bindCall, closeCall, openCall, recvCall, socketCall } from './calls.ts';
 import { localEnd, peerEnd, socketKind } from './calls-ends.ts';
 import { AF_INET, AF_INET6, CLOEXEC, flagNames, MSG_FLAGS, SOCK_DGRAM, SOCK_STREAM } from './calls-flags.ts';
 import { endAt, plainMemory, readControl } from './calls-message.ts';
@@ -13,6 +13,8 @@ const EBADF = -9;
 const EOPNOTSUPP = -95;
 const ENOPROTOOPT = -92;
 const ENOTCONN = -107;
+const ENOTSOCK = -88;
+const EINVAL = -22;
 
 const open: number[] = [];
 afterEach(() => {
@@ -105,20 +107,22 @@ describe.skipIf(linux.missing)('calls on other threads', () => {
     const address = encodeAddress({ kind: 'udp', host: '127.0.0.1', port: 0 });
     const bound = made(AF_INET, SOCK_DGRAM);
     const stream = made(AF_INET, SOCK_STREAM);
+    const file = openCall.now('/dev/null', CLOEXEC);
+    open.push(file);
     if (typeof address === 'number') {
       throw new Error('127.0.0.1 is an address');
     }
     expect(bindCall.now(bound, address.address, address.length)).toBe(0);
     const waits = Array.from({ length: 40 }, (_, i) => {
-      const fd = [-1, stream, 0][i % 3]!;
+      const fd = [-1, stream, file][i % 3]!;
       return new Promise<number>((resolve) => recvCall.aside([fd, memory.address, 1, 0], resolve)).then(
         (result) => [fd, result],
       );
     });
     for (let i = 0; i < 1000; i++) {
-      expect(bindCall.now(bound, address.address, address.length)).toBe(-22);
+      expect(bindCall.now(bound, address.address, address.length)).toBe(EINVAL);
     }
-    const expected: Readonly<Record<number, number>> = { [-1]: EBADF, [stream]: ENOTCONN, 0: -88 };
+    const expected: Readonly<Record<number, number>> = { [-1]: EBADF, [stream]: ENOTCONN, [file]: ENOTSOCK };
     for (const [fd, result] of await Promise.all(waits)) {
       expect(result).toBe(expected[fd!]);
     }

@@ -52,9 +52,13 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
   const seen = createSeen(timeline);
   const waits = createWaits(seen);
   const begunBy = createBegun();
+  let closed = false;
   const identify = createIdentify(namespaceOfDescriptor(home.namespace));
 
   function publish(events: readonly Event[]): void {
+    if (closed) {
+      return;
+    }
     for (const event of events) {
       const before = begunBy(event);
       if (before === null) {
@@ -136,8 +140,9 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
     settled,
     async close() {
       await settled().catch(() => {});
+      // The end of the stage is not part of its session.
+      closed = true;
       await Promise.all([...hosts.values()].map((host) => host.end()));
-      await settled().catch(() => {});
       await wire.finish().catch(() => {});
       intake.close();
     },

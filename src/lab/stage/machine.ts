@@ -57,6 +57,11 @@ export interface Home {
 }
 
 export function makeHome(): Home {
+  // The wire itself has nothing to say.
+  writeSysctl('net.ipv6.conf.all.disable_ipv6', '1');
+  writeSysctl('net.ipv6.conf.default.disable_ipv6', '1');
+  // Looking at a host's sockets is walking its hash table. Shared with the machine's it has a quarter of a million places.
+  writeSysctl('net.ipv4.tcp_child_ehash_entries', '8192');
   return { namespace: namespaceHere(), route: openRoute(), control: controlSocket() };
 }
 
@@ -80,7 +85,10 @@ export function buildMachine(home: Home, plan: Plan, host: PlannedHost): Machine
   if (created < 0 || namespace < 0) {
     return { step: `the network namespace of ${host.name}`, errno: -Math.min(created, namespace) };
   }
-  const cabled = connectCables(home, host, namespace);
+  const missing: string[] = [];
+  // The settings come first: what they say of devices holds for those that are made afterwards.
+  const set = within(home, namespace, () => settings(host, missing));
+  const cabled = set ?? connectCables(home, host, namespace);
   if ('step' in cabled) {
     closeSocket(namespace);
     return cabled;
@@ -90,7 +98,7 @@ export function buildMachine(home: Home, plan: Plan, host: PlannedHost): Machine
     closeSocket(namespace);
     return inside;
   }
-  return { namespace, ports: cabled, ...inside };
+  return { namespace, ports: cabled, missing, ...inside };
 }
 
 function connectCables(home: Home, host: PlannedHost, namespace: number): WirePort[] | Refused {
@@ -114,14 +122,13 @@ function connectCables(home: Home, host: PlannedHost, namespace: number): WirePo
   return ports;
 }
 
-type Settled = Pick<Machine, 'sampled' | 'missing' | 'diag'>;
+type Settled = Pick<Machine, 'sampled' | 'diag'>;
 
 /** In the host's namespace. */
 function settle(plan: Plan, host: PlannedHost): Settled | Refused {
   const route = openRoute();
   const control = controlSocket();
-  const missing: string[] = [];
-  const trouble = settings(host, missing) ?? links(plan, host, route, control);
+  const trouble = links(plan, host, route, control);
   closeSocket(route);
   closeSocket(control);
   if (trouble !== null) {
@@ -133,7 +140,7 @@ function settle(plan: Plan, host: PlannedHost): Settled | Refused {
     netstat: openStatistics('netstat'),
     snmp: openStatistics('snmp'),
   };
-  return { sampled, missing, diag: openSockDiag() };
+  return { sampled, diag: openSockDiag() };
 }
 
 function settings(host: PlannedHost, missing: string[]): Refused | null {

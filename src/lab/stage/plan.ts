@@ -86,7 +86,9 @@ export const USUAL: Sysctls = {
   'net.ipv6.conf.default.accept_dad': 0,
   'net.ipv6.conf.default.router_solicitations': 0,
   'net.ipv6.conf.default.addr_gen_mode': 1,
-  'net.ipv4.ping_group_range': '0 2147483647',
+  // They follow the size of the hash table, which we make small (machine.ts); these are the usual ones.
+  'net.ipv4.tcp_max_tw_buckets': 131_072,
+  'net.ipv4.tcp_max_syn_backlog': 2048,
 };
 
 const ROUTER: Sysctls = {

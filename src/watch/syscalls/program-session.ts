@@ -26,7 +26,8 @@ export interface ProgramSummary {
 
 export interface ProgramSession {
   calls(batch: readonly TracedCall[]): Event[];
-  sample(): StateChange[];
+  /** `last`: when the program has ended. */
+  sample(last: boolean): StateChange[];
   /** Whose socket it is: for lines about an end that is not the program's. */
   holder(change: StateChange): Holder | null;
   summary(): ProgramSummary;
@@ -146,8 +147,8 @@ export function createProgramSession({ host, netns, now }: ProgramSessionOptions
       }
       return events;
     },
-    sample() {
-      return states.sample(now()).map(noted);
+    sample(last) {
+      return states.sample(now(), last).map(noted);
     },
     holder: ({ socket }) => (socket === undefined ? null : states.holder(socket)),
     summary: () => ({

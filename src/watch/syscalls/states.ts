@@ -40,7 +40,8 @@ export interface States {
   track(tuple: Tuple): boolean;
   /** What a traced call found out about its own end, at the moment it ended. */
   saw(tuple: Tuple, cookie: string, state: SocketState, at: number): StateChange | null;
-  sample(at: number): StateChange[];
+  /** `last`: no more calls will come, nothing is waited for. */
+  sample(at: number, last: boolean): StateChange[];
   /** Who holds the socket with this cookie, where that is known. */
   holder(cookie: string): Holder | null;
   close(): void;
@@ -194,10 +195,10 @@ export function createStates({ host, generations, now }: StatesOptions): States 
       const from = end.cookie === cookie ? (end.state ?? 'CLOSED') : 'CLOSED';
       return changed(end, from, state, cookie, at);
     },
-    sample(at) {
+    sample(at, last) {
       const changes: StateChange[] = [];
       for (const end of ends.values()) {
-        if (end.done || at - end.heardAt < PATIENCE_NS) {
+        if (end.done || (!last && at - end.heardAt < PATIENCE_NS)) {
           continue;
         }
         const change = look(end, at);
