@@ -8,36 +8,15 @@ import type { Event } from '../../session/events.ts';
 import { createTimeline } from '../../session/timeline.ts';
 import type { Host, Stage, StageWish } from '../api.ts';
 import { createSeen } from '../seen.ts';
+import type { Common, Surroundings } from './common.ts';
 import { createHost, type RunningHost } from './host.ts';
 import { createIdentify } from './identify.ts';
 import { createIntake } from './intake.ts';
-import { buildMachine, type Home, makeHome } from './machine.ts';
-import { type Plan, planStage } from './plan.ts';
-import type { Start } from './protocol.ts';
+import { buildMachine, makeHome } from './machine.ts';
+import { planStage } from './plan.ts';
 import { createWaits } from './waits.ts';
-import { startWire, type WireLink } from './wire-link.ts';
+import { startWire } from './wire-link.ts';
 import { createWireVerbs } from './wire-verbs.ts';
-
-export interface Surroundings {
-  readonly start: Start;
-  readonly actorEntry: string;
-  readonly wireEntry: string;
-  readonly traceEntry: string;
-  readonly tracing: Stage['tracing'];
-  /** Everything that is seen, as it becomes known. */
-  onEvents(events: readonly Event[]): void;
-}
-
-export interface Common {
-  readonly home: Home;
-  readonly plan: Plan;
-  readonly wire: WireLink;
-  readonly around: Surroundings;
-  /** Of this moment. */
-  now(): number;
-  tell(event: Event): void;
-  take: ReturnType<typeof createIntake>['add'];
-}
 
 export async function buildStage(wish: StageWish, around: Surroundings): Promise<Stage> {
   const plan = planStage(wish);
@@ -123,7 +102,7 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
     tracing: around.tracing,
     missing: [...missing],
     host: (name) => hostNamed(hosts, name),
-    wire: createWireVerbs(common, hosts),
+    wire: createWireVerbs(common),
     seen,
     say: async (text) => {
       // What came before it stands before it.

@@ -3,8 +3,8 @@ import { SockscopeError } from '../../errors.ts';
 import { type Foreign, spawnForeign } from '../../kernel/spawn-foreign.ts';
 import { findCommand } from '../../kernel/spawn-program.ts';
 import type { Child, SpawnWish } from '../api.ts';
-import type { Common } from './build.ts';
 import { createChildren } from './children.ts';
+import type { Common } from './common.ts';
 
 export interface ForeignWish {
   readonly host: string;

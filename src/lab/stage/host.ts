@@ -5,7 +5,7 @@ import { spawnActor } from '../../kernel/spawn-lab.ts';
 import { closeSocket } from '../../kernel/transparent.ts';
 import { parseIpv4, parseIpv6 } from '../../wire/net/address.ts';
 import type { Child, Host, Program } from '../api.ts';
-import type { Common } from './build.ts';
+import type { Common } from './common.ts';
 import { startForeign } from './foreign.ts';
 import { buildMachine, forgetNeighbours, type Machine, removeMachine, within } from './machine.ts';
 import type { PlannedHost } from './plan.ts';

@@ -122,7 +122,10 @@ export function createIdentify(netns: number): Identify {
           listens(tuple);
         }
         const { socket, to } = raw;
-        const sighted = tupleSight(raw.at, tuple, { state: to, ...(socket === '' ? {} : { cookie: socket }) });
+        const sighted = tupleSight(raw.at, tuple, {
+          state: to,
+          ...(socket === '' ? {} : { cookie: socket }),
+        });
         const { socket: _, ...unnamed } = rest;
         out.push({ ...(socket === '' ? unnamed : rest), ...ends(sighted) });
         break;

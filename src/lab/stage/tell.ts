@@ -3,7 +3,8 @@ import { SockscopeError } from '../../errors.ts';
 import type { Check, Knobs, Lab } from '../experiment.ts';
 import { experiments } from '../experiments.ts';
 import type { Outcome, RunWish } from '../run-types.ts';
-import { buildStage, type Surroundings } from './build.ts';
+import { buildStage } from './build.ts';
+import type { Surroundings } from './common.ts';
 
 /** No story takes so long; one that does has got stuck. */
 const LONGEST_STORY_MS = 60_000;

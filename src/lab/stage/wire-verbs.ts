@@ -2,11 +2,10 @@
 import { SockscopeError } from '../../errors.ts';
 import type { Act, Match, Rule, Wire } from '../api.ts';
 import { segmentFrame } from '../wire/craft.ts';
-import type { Common } from './build.ts';
-import type { RunningHost } from './host.ts';
+import type { Common } from './common.ts';
 import type { WireWish } from './wire-link.ts';
 
-export function createWireVerbs(common: Common, hosts: ReadonlyMap<string, RunningHost>): Wire {
+export function createWireVerbs(common: Common): Wire {
   async function order(wish: WireWish): Promise<number> {
     return Number(await common.wire.order(wish));
   }
@@ -17,7 +16,7 @@ export function createWireVerbs(common: Common, hosts: ReadonlyMap<string, Runni
         throw new SockscopeError(
           'LAB_HOST',
           `There is no host ${name} on this stage.`,
-          `Its hosts are ${[...hosts.keys()].join(', ')}.`,
+          `Its hosts are ${common.plan.hosts.map(({ name: known }) => known).join(', ')}.`,
           2,
         );
       }
