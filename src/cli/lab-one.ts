@@ -62,6 +62,7 @@ export async function runOne(experiment: Experiment, order: Order, face: LabFace
     flags.json === true ? null : createDrawing(await lanesFor(experiment, settings, face), order.speed, face);
   const began = face.now();
   let stopped = false;
+  let first = 0;
   let outcome: Outcome | null = null;
   let recorded = '';
   try {
@@ -75,6 +76,7 @@ export async function runOne(experiment: Experiment, order: Order, face: LabFace
         }
       },
       events(batch) {
+        first ||= batch[0]?.at ?? 0;
         recording?.events(batch);
         for (const { type } of batch) {
           if (type === 'syscall' || type === 'packet' || type === 'state') {
@@ -115,7 +117,7 @@ export async function runOne(experiment: Experiment, order: Order, face: LabFace
       `${outcomeRow(outcome, { seed, answer: experiment.answer, ...(prediction === null ? {} : { prediction }) })}\n`,
     );
   } else {
-    tell(experiment, outcome, prediction, face);
+    tell(experiment, sinceTheFirst(outcome, first), prediction, face);
   }
   return EXIT[outcome.how];
 }
@@ -162,6 +164,12 @@ function tell(experiment: Experiment, outcome: Outcome, prediction: string | nul
         face,
       );
   }
+}
+
+/** The lanes count from their first event, so the moment that decides does too. */
+function sinceTheFirst(outcome: Outcome, first: number): Outcome {
+  const { moment } = outcome;
+  return moment === undefined ? outcome : { ...outcome, moment: { ...moment, at: moment.at - first } };
 }
 
 function printLines(lines: readonly string[], face: LabFace): void {

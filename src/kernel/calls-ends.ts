@@ -1,8 +1,17 @@
 /** Where a socket is: its two ends as the kernel says them, asked without anybody noticing. */
-import { getpeernameCall, getsocknameCall, getsockoptCall } from './calls.ts';
+import {
+  closeCall,
+  connectCall,
+  getpeernameCall,
+  getsocknameCall,
+  getsockoptCall,
+  setsockoptCall,
+  socketCall,
+} from './calls.ts';
+import { AF_INET, CLOEXEC, SOCK_DGRAM } from './calls-flags.ts';
 import { type End, endAt } from './calls-message.ts';
 import { fixedMemory } from './epoll.ts';
-import { LONGEST_ADDRESS } from './stream-sockets.ts';
+import { encodeAddress, LONGEST_ADDRESS } from './stream-sockets.ts';
 
 const memory = fixedMemory(LONGEST_ADDRESS);
 const length = fixedMemory(4);
@@ -41,4 +50,29 @@ function ask(fd: number, option: number): number {
   length.words[0] = 4;
   const result = getsockoptCall.now(fd, SOL_SOCKET, option, memory.address, length.address);
   return result < 0 ? result : memory.words[0]!;
+}
+
+/** The address that a datagram to there leaves with: connecting a UDP socket asks the routes and sends nothing (udp(7)). */
+export function addressToward(family: number, to: End): string | null {
+  const raw = encodeAddress({ kind: 'udp', host: to.address, port: to.port });
+  const fd = typeof raw === 'number' ? raw : socketCall.now(family, SOCK_DGRAM | CLOEXEC, 0);
+  if (typeof raw === 'number' || fd < 0) {
+    return null;
+  }
+  const end = connectCall.now(fd, raw.address, raw.length) < 0 ? null : localEnd(fd).end;
+  closeCall.now(fd);
+  return end?.address ?? null;
+}
+
+const IPPROTO_IP = 0;
+const IPPROTO_IPV6 = 41;
+const IP_PKTINFO = 8;
+const IPV6_RECVPKTINFO = 49;
+
+/** From now on recvmsg is told which of our addresses a datagram was for; nothing else changes. */
+export function tellAddresses(fd: number, family: number): void {
+  const four = family === AF_INET;
+  memory.words[0] = 1;
+  const [level, number] = four ? [IPPROTO_IP, IP_PKTINFO] : [IPPROTO_IPV6, IPV6_RECVPKTINFO];
+  setsockoptCall.now(fd, level, number, memory.address, 4);
 }

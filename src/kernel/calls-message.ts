@@ -1,4 +1,5 @@
 /** recvmsg(2): a datagram with what the kernel says beside it, and the error queue of a socket (ip(7), IP_RECVERR). */
+import { ipv4Text, ipv6Text } from '../wire/net/address.ts';
 import { addressOf, fixedMemory } from './epoll.ts';
 import { errnoName } from './errno.ts';
 import { decodeAddress, LONGEST_ADDRESS } from './stream-sockets.ts';
@@ -20,6 +21,8 @@ const IPPROTO_IPV6 = 41;
 const SO_RXQ_OVFL = 40;
 const IP_RECVERR = 11;
 const IPV6_RECVERR = 25;
+const IP_PKTINFO = 8;
+const IPV6_PKTINFO = 50;
 
 const ORIGINS = ['NONE', 'LOCAL', 'ICMP', 'ICMP6', 'TXSTATUS', 'ZEROCOPY', 'TXTIME'];
 
@@ -44,6 +47,8 @@ export interface Control {
   readonly error: QueuedError | null;
   /** Datagrams dropped at this socket since it was made; null when SO_RXQ_OVFL is off, or none was. */
   readonly dropped: number | null;
+  /** Which of our addresses the datagram was for; null from the error queue, whose packets were not for us. */
+  readonly to: string | null;
 }
 
 export interface MessageMemory {
@@ -93,6 +98,7 @@ export function readControl(bytes: Uint8Array): Control {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let error: QueuedError | null = null;
   let dropped: number | null = null;
+  let to: string | null = null;
   let at = 0;
   while (at + CMSG_HEADER <= bytes.length) {
     const length = Number(view.getBigUint64(at, true));
@@ -109,11 +115,16 @@ export function readControl(bytes: Uint8Array): Control {
       (level === IPPROTO_IPV6 && type === IPV6_RECVERR)
     ) {
       error = readError(body) ?? error;
+    } else if (level === IPPROTO_IP && type === IP_PKTINFO && body.length >= 12) {
+      // struct in_pktinfo: the interface, the address of ours that would answer, and the packet's destination.
+      to = ipv4Text(body, 8);
+    } else if (level === IPPROTO_IPV6 && type === IPV6_PKTINFO && body.length >= 16) {
+      to = ipv6Text(body, 0);
     }
     // CMSG_ALIGN: to the size of a long.
     at += Math.ceil(length / 8) * 8;
   }
-  return { error, dropped };
+  return { error, dropped, to: error === null ? to : null };
 }
 
 function readError(body: Uint8Array): QueuedError | null {

@@ -157,6 +157,7 @@ describe('control messages', () => {
   it('tell who said what about which datagram, and how many were dropped', () => {
     expect(readControl(Uint8Array.from([...DROPPED, ...RECVERR]))).toEqual({
       dropped: 263,
+      to: null,
       error: {
         errno: 'ECONNREFUSED',
         origin: 'ICMP',
@@ -167,7 +168,10 @@ describe('control messages', () => {
       },
     });
     expect(readControl(Uint8Array.from(control(0, 11, REFUSED))).error).toMatchObject({ offender: null });
-    expect(readControl(new Uint8Array(0))).toEqual({ dropped: null, error: null });
+    expect(readControl(new Uint8Array(0))).toEqual({ dropped: null, error: null, to: null });
+    const info = [3, 0, 0, 0, 10, 9, 0, 1, 10, 9, 0, 2];
+    expect(readControl(Uint8Array.from(control(0, 8, info))).to).toBe('10.9.0.2');
+    expect(readControl(Uint8Array.from(control(0, 8, info.slice(1)))).to).toBeNull();
   });
 
   it('may be cut anywhere and hold anything', () => {

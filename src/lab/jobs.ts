@@ -1,4 +1,7 @@
 /** Every job, by the name that `program.job` is given. A file in jobs/ that is not named here is an error (scripts/check-lists.mjs). */
 import type { Job } from './job.ts';
 
-export const jobs: Readonly<Record<string, () => Promise<{ job: Job }>>> = {};
+export const jobs: Readonly<Record<string, () => Promise<{ job: Job }>>> = {
+  'signal-handler': () => import('./jobs/signal-handler.ts'),
+  'take-descriptor': () => import('./jobs/take-descriptor.ts'),
+};

@@ -1,5 +1,5 @@
 /** Where the sockets of a program are, as far as was ever known: a dead socket has forgotten it, and its connection has not. */
-import { localEnd, peerEnd, socketKind } from '../../kernel/calls-ends.ts';
+import { addressToward, localEnd, peerEnd, socketKind, tellAddresses } from '../../kernel/calls-ends.ts';
 import { AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM } from '../../kernel/calls-flags.ts';
 import type { End } from '../../kernel/calls-message.ts';
 import type { RawTuple } from './protocol.ts';
@@ -18,11 +18,12 @@ export interface Ends {
   closed(fd: number): void;
   /** A connect begins: what an earlier one left is over. */
   starts(fd: number, peer: End): void;
-  /** Asks the kernel again. True when the whole local end is known. */
-  look(fd: number): boolean;
+  /** Asks the kernel again. */
+  look(fd: number): void;
   /** Without a local port yet: the first datagram chooses one. */
   lookOnce(fd: number): void;
-  tuple(fd: number | undefined, peer?: End): RawTuple | undefined;
+  /** For one datagram: its other end, and the address of ours that it was for. */
+  tuple(fd: number | undefined, peer?: End, to?: string | null): RawTuple | undefined;
   /** AF_INET where nothing is known. */
   family(fd: number): number;
 }
@@ -36,10 +37,10 @@ function nowhere(family: number): End {
 export function createEnds(): Ends {
   const known = new Map<number, Known>();
 
-  function look(fd: number): boolean {
+  function look(fd: number): void {
     const one = known.get(fd);
     if (one === undefined) {
-      return false;
+      return;
     }
     const local = localEnd(fd).end;
     const peer = peerEnd(fd).end;
@@ -54,7 +55,6 @@ export function createEnds(): Ends {
     if (peer !== null) {
       one.peer = peer;
     }
-    return one.local.port !== 0 && one.local.address !== ANY[one.family];
   }
 
   return {
@@ -69,6 +69,9 @@ export function createEnds(): Ends {
       if (type === SOCK_STREAM || type === SOCK_DGRAM) {
         const protocol = type === SOCK_STREAM ? 'tcp' : 'udp';
         known.set(fd, { protocol, family, local: nowhere(family), peer: nowhere(family) });
+        if (protocol === 'udp') {
+          tellAddresses(fd, family);
+        }
         look(fd);
       }
     },
@@ -94,11 +97,15 @@ export function createEnds(): Ends {
         look(fd);
       }
     },
-    tuple(fd, peer) {
+    tuple(fd, peer, to) {
       const one = fd === undefined ? undefined : known.get(fd);
-      return one === undefined
-        ? undefined
-        : { protocol: one.protocol, local: one.local, peer: peer ?? one.peer };
+      if (one === undefined) {
+        return undefined;
+      }
+      const { protocol, family, local } = one;
+      const open = peer !== undefined && local.address === ANY[family];
+      const address = open ? (to ?? addressToward(family, peer) ?? local.address) : local.address;
+      return { protocol, local: { address, port: local.port }, peer: peer ?? one.peer };
     },
     family: (fd) => known.get(fd)?.family ?? AF_INET,
   };

@@ -21,8 +21,6 @@ export interface Asked {
    * these functions close over with it: memory that the call works on must be named in one of them, not only its address.
    */
   aside?(done: (result: number) => void): void;
-  /** Once per turn while it waits; until it says true. */
-  watch?(): boolean;
   /** It has returned, and is not told yet. */
   after?(result: number): void;
   bytes?(result: number): Uint8Array;
@@ -109,7 +107,7 @@ export function createRecorder(wish: RecorderWish): Recorder {
   }
 
   async function make(asked: Asked): Promise<Call> {
-    const { aside, watch } = asked;
+    const { aside } = asked;
     const at = now();
     const soon = asked.now?.() ?? null;
     if (soon !== null) {
@@ -125,11 +123,9 @@ export function createRecorder(wish: RecorderWish): Recorder {
     }
     return new Promise((resolve) => {
       let number: number | undefined;
-      let over = false;
       waiting += 1;
       aside((result) => {
         const took = now() - at;
-        over = true;
         waiting -= 1;
         clearTimeout(timer);
         resolve(finish(asked, at, took, result, number));
@@ -137,12 +133,6 @@ export function createRecorder(wish: RecorderWish): Recorder {
       const timer = setTimeout(() => {
         number = tell({ ...base(asked, at, null), took: null });
       }, TELL_AFTER_MS);
-      const look = (): void => {
-        if (!over && watch?.() === false) {
-          setImmediate(look);
-        }
-      };
-      look();
     });
   }
 

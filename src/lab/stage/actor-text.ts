@@ -12,9 +12,15 @@ export class Refused extends Error {}
 export type Names = Readonly<Record<string, string>>;
 
 const PREVIEW_BYTES = 64;
-const ESCAPES: Readonly<Record<number, string>> = { 9: '\\t', 10: '\\n', 13: '\\r', 92: '\\\\' };
+const ESCAPES: Readonly<Record<number, string>> = {
+  9: '\\t',
+  10: '\\n',
+  13: '\\r',
+  34: '\\"',
+  92: '\\\\',
+};
 
-/** Printable, cut, and as strace would write it. */
+/** Printable, in quotes, cut, and as strace would write it. */
 export function preview(bytes: Uint8Array): string {
   let text = '';
   for (const byte of bytes.subarray(0, PREVIEW_BYTES)) {
@@ -22,7 +28,7 @@ export function preview(bytes: Uint8Array): string {
       ESCAPES[byte] ??
       (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`);
   }
-  return bytes.length > PREVIEW_BYTES ? `${text}…` : text;
+  return bytes.length > PREVIEW_BYTES ? `"${text}"…` : `"${text}"`;
 }
 
 /** UTF-8 where it is that, one character per byte elsewhere. */

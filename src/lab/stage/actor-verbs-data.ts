@@ -60,7 +60,6 @@ export function dataVerbs(body: Body): Verbs {
         args: () => [fd, preview(bytes), bytes.length, flagText(flagNames(MSG_FLAGS, bits)), endText(end)],
         now: () => (blocking ? null : sendtoCall.now(fd, from, bytes.length, bits, raw.address, raw.length)),
         aside: (done) => sendtoCall.aside([fd, from, bytes.length, bits, raw.address, raw.length], done),
-        ...(connects ? { watch: () => ends.look(fd) } : {}),
         after: () => (connects ? void ends.look(fd) : ends.lookOnce(fd)),
         tuple: () => ends.tuple(fd, end),
       });
@@ -124,7 +123,8 @@ export function dataVerbs(body: Body): Verbs {
         aside: (done) => recvmsgCall.aside([fd, memory.address, bits], done),
         bytes: came,
         value: told,
-        tuple: (result) => ends.tuple(fd, (result < 0 ? null : memory.from()) ?? undefined),
+        tuple: (result) =>
+          result < 0 ? undefined : ends.tuple(fd, memory.from() ?? undefined, memory.control().to),
       });
     },
   };

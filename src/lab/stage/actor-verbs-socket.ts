@@ -4,12 +4,22 @@ import {
   bindCall,
   closeCall,
   connectCall,
+  fcntlCall,
   listenCall,
   shutdownCall,
   socketCall,
 } from '../../kernel/calls.ts';
 import { localEnd, peerEnd } from '../../kernel/calls-ends.ts';
-import { AF_INET, AF_INET6, CLOEXEC, NONBLOCK, SOCK_DGRAM, SOCK_STREAM } from '../../kernel/calls-flags.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  CLOEXEC,
+  F_GETFL,
+  F_SETFL,
+  NONBLOCK,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+} from '../../kernel/calls-flags.ts';
 import { endAt } from '../../kernel/calls-message.ts';
 import {
   getOption,
@@ -19,7 +29,7 @@ import {
   setOption,
 } from '../../kernel/calls-options.ts';
 import { fixedMemory } from '../../kernel/epoll.ts';
-import { LONGEST_ADDRESS } from '../../kernel/stream-sockets.ts';
+import { LONGEST_ADDRESS, type RawAddress } from '../../kernel/stream-sockets.ts';
 import { destination, endText, flagText, Refused, unknown, within } from './actor-text.ts';
 import { type Body, descriptor, switches, type Verbs, wouldWait } from './actor-verbs.ts';
 
@@ -29,6 +39,8 @@ const KINDS: Readonly<Record<string, readonly [family: number, type: number]>> =
   tcp6: [AF_INET6, SOCK_STREAM],
   udp6: [AF_INET6, SOCK_DGRAM],
 };
+const EALREADY = -114;
+const EINPROGRESS = -115;
 const HOW = { read: 0, write: 1, both: 2 } as const;
 const HOW_NAMES = ['SHUT_RD', 'SHUT_WR', 'SHUT_RDWR'];
 /** listen(2) takes an int; the kernel cuts it to net.core.somaxconn. */
@@ -132,10 +144,12 @@ export function socketVerbs(body: Body): Verbs {
         name: 'connect',
         fd,
         args: () => [fd, endText(end)],
-        now: () => (waits ? null : connectCall.now(fd, raw.address, raw.length)),
-        aside: (done) => connectCall.aside([fd, raw.address, raw.length], done),
-        // A connect that fails takes its local port with it, and the packets that it sent are still to be told apart.
-        watch: () => ends.look(fd),
+        now: () => (waits ? begun(fd, raw) : connectCall.now(fd, raw.address, raw.length)),
+        aside: (done) =>
+          connectCall.aside([fd, raw.address, raw.length], (result) =>
+            // SO_SNDTIMEO ran out: a connect in one piece says it so.
+            done(result === EALREADY ? EINPROGRESS : result),
+          ),
         after: () => void ends.look(fd),
       });
     },
@@ -203,6 +217,20 @@ export function socketVerbs(body: Body): Verbs {
     getsockname: (given) => named('getsockname', localEnd, given),
     getpeername: (given) => named('getpeername', peerEnd, given),
   };
+
+  /**
+   * A connect that fails gives its local port back, and its packets are still to be told apart: so it is begun without waiting, the
+   * port is looked up, and then a blocking connect waits for the same handshake and has its outcome (__inet_stream_connect,
+   * net/ipv4/af_inet.c).
+   */
+  function begun(fd: number, raw: RawAddress): number | null {
+    const flags = fcntlCall.now(fd, F_GETFL, 0);
+    fcntlCall.now(fd, F_SETFL, flags | NONBLOCK);
+    const result = connectCall.now(fd, raw.address, raw.length);
+    fcntlCall.now(fd, F_SETFL, flags);
+    ends.look(fd);
+    return result === EINPROGRESS ? null : result;
+  }
 
   async function named(name: string, ask: typeof localEnd, given: unknown): Promise<unknown> {
     const fd = descriptor(body, given);

@@ -143,14 +143,14 @@ describe.skipIf(linux.missing)('a program of the lab', () => {
     expect(got).toMatchObject({ result: 6, text: 'hello\n', errno: null });
     expect(got.bytes).toEqual(new TextEncoder().encode('hello\n'));
     const sent = await watched.told(({ name }) => name === 'send');
-    expect(sent.args).toEqual([client, 'hello\\n', 6, 'MSG_NOSIGNAL']);
+    expect(sent.args).toEqual([client, '"hello\\n"', 6, 'MSG_NOSIGNAL']);
     expect(sent.tuple).toMatchObject({ protocol: 'tcp', local: { address: '127.0.0.1' } });
 
     await program.send(client, 'again');
     const before = watched.calls.length;
     expect((await program.recv(server)).text).toBe('again');
     expect(watched.calls.slice(before)).toMatchObject([
-      { name: 'recv', result: 5, args: [server, 'again', 65536, 0] },
+      { name: 'recv', result: 5, args: [server, '"again"', 65536, 0] },
     ]);
   });
 
@@ -227,6 +227,24 @@ describe.skipIf(linux.missing)('a program of the lab', () => {
       },
     });
     expect(await program.recv(to, 4, ['MSG_TRUNC'])).toMatchObject({ result: 10, text: '0123' });
+  });
+
+  it('knows both ends of a datagram although its sockets are bound to every address', async () => {
+    const watched = await start();
+    const { program } = watched;
+    const { result: to } = await program.socket('udp');
+    await program.bind(to, '*:0');
+    const port = String((await program.getsockname(to)).value).split(':')[1];
+    const { result: from } = await program.socket('udp');
+    await program.sendto(from, 'x', `here:${port}`);
+    await program.recvmsg(to);
+    const [sent, received] = watched.calls.slice(-2).map(({ tuple }) => tuple);
+    expect(sent).toMatchObject({
+      protocol: 'udp',
+      local: { address: '127.0.0.1' },
+      peer: { address: '127.0.0.1', port: Number(port) },
+    });
+    expect(received).toEqual({ protocol: 'udp', local: sent?.peer, peer: sent?.local });
   });
 
   it.each(['udp', 'udp6'] as const)(

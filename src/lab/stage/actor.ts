@@ -1,4 +1,5 @@
 /** A program of the lab, from within: orders come in, system calls are made, and everything is told. */
+import { closeCall } from '../../kernel/calls.ts';
 import { exitAtOnce, openDescriptors } from '../../kernel/calls-program.ts';
 import { type ChildMessage, childVerbs } from './actor-child.ts';
 import { createEnds } from './actor-ends.ts';
@@ -40,6 +41,7 @@ export function readSetup(text: string, threads: string | undefined): ActorSetup
 
 /** libuv's, when nobody says otherwise. */
 const USUAL_THREADS = 4;
+const NO_DESCRIPTOR = -1;
 
 export function runActor(channel: Channel, setup: ActorSetup): void {
   const ends = createEnds();
@@ -81,7 +83,8 @@ export function runActor(channel: Channel, setup: ActorSetup): void {
   }
 
   channel.onMessage((order) => void obey(order));
-  channel.send({ type: 'up', pid: process.pid });
+  // The pool starts all its threads with its first work, which takes milliseconds: not in the middle of a story.
+  closeCall.aside([NO_DESCRIPTOR], () => channel.send({ type: 'up', pid: process.pid }));
 }
 
 /** Nobody speaks with this program any more. What still waits inside a system call ends with it. */

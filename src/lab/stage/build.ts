@@ -13,10 +13,14 @@ import { createHost, type RunningHost } from './host.ts';
 import { createIdentify } from './identify.ts';
 import { createIntake } from './intake.ts';
 import { buildMachine, makeHome } from './machine.ts';
-import { planStage } from './plan.ts';
+import { type Plan, planStage } from './plan.ts';
+import type { Tracing } from './protocol.ts';
 import { createWaits } from './waits.ts';
 import { startWire } from './wire-link.ts';
 import { createWireVerbs } from './wire-verbs.ts';
+
+/** As long as the merge of the two witnesses waits (wire/sampler-merge.ts). */
+const REMNANT_MS = 3;
 
 export async function buildStage(wish: StageWish, around: Surroundings): Promise<Stage> {
   const plan = planStage(wish);
@@ -40,10 +44,8 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
     }
     for (const event of events) {
       const before = begunBy(event);
-      if (before === null) {
+      if (before === null || !timeline.replace(before, event)) {
         timeline.add(event);
-      } else {
-        timeline.replace(before, event);
       }
     }
     around.onEvents(events);
@@ -56,6 +58,7 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
     start: around.start,
     seed,
     path: wish.wire ?? {},
+    hosts: ownersOf(plan),
     onEvents: intake.add,
     onBroken: waits.broke,
   });
@@ -74,8 +77,9 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
 
   const hosts = new Map<string, RunningHost>();
   const missing = new Set<string>();
+  let tracing: Tracing;
   try {
-    await wire.ready;
+    tracing = await wire.ready;
     for (const planned of plan.hosts.filter(({ absent }) => !absent)) {
       const machine = buildMachine(home, plan, planned);
       if ('step' in machine) {
@@ -94,12 +98,17 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
 
   async function settled(): Promise<void> {
     await wire.order({ do: 'sample' });
+    if (tracing.on) {
+      // What the trace called closed may be a remnant; the look after that knows.
+      await new Promise((resolve) => setTimeout(resolve, REMNANT_MS));
+      await wire.order({ do: 'sample' });
+    }
     intake.flush();
   }
 
   return {
     seed,
-    tracing: around.tracing,
+    tracing,
     missing: [...missing],
     host: (name) => hostNamed(hosts, name),
     wire: createWireVerbs(common),
@@ -126,6 +135,14 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
       intake.close();
     },
   };
+}
+
+function ownersOf(plan: Plan): Record<string, string> {
+  return Object.fromEntries(
+    plan.hosts.flatMap(({ name, devices }) =>
+      devices.flatMap(({ addresses, address6 }) => [...addresses, address6].map((at) => [at, name])),
+    ),
+  );
 }
 
 function hostNamed(hosts: ReadonlyMap<string, RunningHost>, name: string): Host {

@@ -1,6 +1,5 @@
 /** What everything on one stage shares. */
 import type { Event } from '../../session/events.ts';
-import type { Stage } from '../api.ts';
 import type { Home } from './machine.ts';
 import type { Plan } from './plan.ts';
 import type { RawEvent, Start } from './protocol.ts';
@@ -11,7 +10,6 @@ export interface Surroundings {
   readonly actorEntry: string;
   readonly wireEntry: string;
   readonly traceEntry: string;
-  readonly tracing: Stage['tracing'];
   /** Everything that is seen, as it becomes known. */
   onEvents(events: readonly Event[]): void;
 }

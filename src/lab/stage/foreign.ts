@@ -1,10 +1,11 @@
 /** Foreign programs on a host: anything that can be started, with its system calls in the session. */
-import { SockscopeError } from '../../errors.ts';
-import { type Foreign, spawnForeign } from '../../kernel/spawn-foreign.ts';
-import { findCommand } from '../../kernel/spawn-program.ts';
+import type { Readable } from 'node:stream';
+import { type Trace, traceProgram } from '../../watch/syscalls/trace-program.ts';
+import type { TracedCall } from '../../watch/syscalls/traced-call.ts';
 import type { Child, SpawnWish } from '../api.ts';
 import { createChildren } from './children.ts';
 import type { Common } from './common.ts';
+import type { RawCall } from './protocol.ts';
 
 export interface ForeignWish {
   readonly host: string;
@@ -18,43 +19,54 @@ export interface RunningForeign {
   end(): Promise<void>;
 }
 
+const CHILD = 1;
+
 export async function startForeign(
-  _common: Common,
+  common: Common,
   { host, command, args, options }: ForeignWish,
   inside: <T>(run: () => T) => T,
 ): Promise<RunningForeign> {
-  const found = findCommand(command);
-  if (!('path' in found)) {
-    throw new SockscopeError(
-      'NO_PROGRAM',
-      found.why === 'missing' ? `There is no program ${command}.` : `${command} may not be executed.`,
-      'Give the command as you would type it.',
-      2,
-    );
-  }
-  const limit = options.nofile === undefined ? [] : ['prlimit', `--nofile=${options.nofile}`, '--'];
-  const [file = command, ...words] = [...limit, command, ...args];
-  const running: Foreign = inside(() =>
-    spawnForeign({ command: file, args: words, env: options.env ?? {}, cwd: options.cwd }),
-  );
   const children = createChildren(host, async (method, _child, given) => {
     if (method === 'childWrite') {
-      running.write(String(given));
+      trace.stdin?.write(String(given));
     } else if (method === 'childEnd') {
-      running.endInput();
+      trace.stdin?.end();
     } else {
-      running.kill(given as NodeJS.Signals);
+      trace.kill(given as NodeJS.Signals);
     }
   });
-  running.onOutput((what, text) => children.hear({ type: 'child', child: 1, what, text }));
-  running.onExit((code, signal) => children.hear({ type: 'childExit', child: 1, code, signal }));
-  const pid = await running.started;
-  const child = children.add({ child: 1, pid });
-  return {
-    child,
-    async end() {
-      running.kill('SIGKILL');
-      await child.exited;
-    },
-  };
+  const trace: Trace = inside(() =>
+    traceProgram({
+      command,
+      args,
+      env: { ...process.env, ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...(options.nofile === undefined ? {} : { nofile: options.nofile }),
+      stdio: ['pipe', 'pipe', 'pipe'],
+      start: common.around.start,
+      entry: common.around.traceEntry,
+      onCalls: (batch) => {
+        if (options.traced !== false) {
+          common.take(batch.map((call) => rawCall(host, call)));
+        }
+      },
+      onExit: ({ code, signal }) => children.hear({ type: 'childExit', child: CHILD, code, signal }),
+      onTrouble: (why) =>
+        common.tell({ type: 'lost', at: common.now(), source: `system calls of ${command}`, count: null, why }),
+    }),
+  );
+  listen(trace.stdout, (text) => children.hear({ type: 'child', child: CHILD, what: 'stdout', text }));
+  listen(trace.stderr, (text) => children.hear({ type: 'child', child: CHILD, what: 'stderr', text }));
+  // A program need not read what it is given.
+  trace.stdin?.on('error', () => {});
+  const child = children.add({ child: CHILD, pid: await trace.pid() });
+  return { child, end: () => trace.stop() };
+}
+
+function listen(stream: Readable | null, hear: (text: string) => void): void {
+  stream?.setEncoding('utf8').on('data', hear);
+}
+
+function rawCall(host: string, { program: _, socket: __, state: ___, ...call }: TracedCall): RawCall {
+  return { ...call, host };
 }

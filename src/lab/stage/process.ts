@@ -32,7 +32,6 @@ export function runStageProcess(entries: StageEntries): void {
   const around: Surroundings = {
     start: startOf(clock),
     ...entries,
-    tracing: { on: false, why: 'not asked for' },
     onEvents: (events) => tell({ type: 'events', events }),
   };
 

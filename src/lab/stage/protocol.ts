@@ -9,6 +9,9 @@ export interface Start {
   readonly realtime: bigint;
 }
 
+/** Whether the kernel's own trace of state changes is read as well. */
+export type Tracing = { readonly on: true } | { readonly on: false; readonly why: string };
+
 /** A host as the wire sees it. */
 export interface WirePort {
   readonly host: string;
@@ -36,6 +39,8 @@ export interface WireThreadData {
   readonly wake: number;
   /** Beside the `parentPort`, which it never waits for: its own end of a MessageChannel, read with receiveMessageOnPort. */
   readonly path: Path;
+  /** Whose address each is, for the kernel's trace, which knows no hosts. */
+  readonly hosts: Readonly<Record<string, string>>;
 }
 
 /** To the wire thread. Each is answered by `done` with the same id. */
@@ -60,7 +65,7 @@ export type WireOrder = { readonly id: number } & (
 
 /** From the wire thread. */
 export type FromWireThread =
-  | { readonly type: 'ready' }
+  | { readonly type: 'ready'; readonly tracing: Tracing }
   | { readonly type: 'failed'; readonly step: string; readonly errno: number }
   | { readonly type: 'batch'; readonly events: readonly RawEvent[] }
   /** `value`: a rule's id, hits, how many were released, a host's counters; null for a refusal, with `why`. */

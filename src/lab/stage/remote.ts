@@ -98,10 +98,8 @@ async function raise(launched: Launched, wish: StageWish): Promise<RemoteStage> 
   function hear(events: readonly Event[]): void {
     for (const event of events) {
       const before = begunBy(event);
-      if (before === null) {
+      if (before === null || !timeline.replace(before, event)) {
         timeline.add(event);
-      } else {
-        timeline.replace(before, event);
       }
     }
     for (const run of listeners) {

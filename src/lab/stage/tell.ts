@@ -33,7 +33,7 @@ export async function tellExperiment(
     checks: [],
     counter: [],
     missing: [] as readonly string[],
-    tracing: around.tracing,
+    tracing: { on: false, why: 'no stage was built' } as Outcome['tracing'],
   };
   const took = (): number => performance.now() - began;
   let stage: Awaited<ReturnType<typeof buildStage>> | null = null;
@@ -43,6 +43,7 @@ export async function tellExperiment(
       { ...stageWish, seed: wish.seed, sysctl: { ...stageWish.sysctl, ...wish.sysctl } },
       around,
     );
+    const { tracing } = stage;
     if (stage.missing.length > 0) {
       const why = `this kernel has no ${stage.missing.join(', ')}`;
       return { ...plain, how: 'skipped', why, missing: stage.missing, tookMs: took() };
@@ -55,6 +56,7 @@ export async function tellExperiment(
     const moment = wish.twin ? undefined : experiment.moment?.(result, seen);
     return {
       ...plain,
+      tracing,
       how: checks.length > 0 && checks.every(({ ok }) => ok) ? 'passed' : 'failed',
       checks,
       counter,

@@ -3,13 +3,13 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { createWake, wake } from '../../kernel/transparent.ts';
 import type { Value } from '../../session/events.ts';
 import type { Path } from '../api.ts';
-import type { FromWireThread, RawEvent, Start, WireOrder, WireThreadData } from './protocol.ts';
+import type { FromWireThread, RawEvent, Start, Tracing, WireOrder, WireThreadData } from './protocol.ts';
 
 type OrderOf<O> = O extends { readonly id: number } ? Omit<O, 'id'> : never;
 export type WireWish = OrderOf<WireOrder>;
 
 export interface WireLink {
-  ready: Promise<void>;
+  ready: Promise<Tracing>;
   /** What it answered; rejects with its reason where it refused. */
   order(wish: WireWish): Promise<Value>;
   /** A program has made a system call: look at what the kernels think now. */
@@ -23,6 +23,7 @@ export interface WireLinkWish {
   readonly start: Start;
   readonly seed: number;
   readonly path: Path;
+  readonly hosts: Readonly<Record<string, string>>;
   onEvents(events: readonly RawEvent[]): void;
   onBroken(why: string): void;
 }
@@ -34,15 +35,16 @@ interface Waiting {
 
 export function startWire(wish: WireLinkWish): WireLink {
   const bell = createWake();
-  const data: WireThreadData = { start: wish.start, seed: wish.seed, wake: bell, path: wish.path };
+  const { start, seed, path, hosts } = wish;
+  const data: WireThreadData = { start, seed, wake: bell, path, hosts };
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(wish.entry, { workerData: { ...data, port: port2 }, transferList: [port2] });
   const waiting = new Map<number, Waiting>();
   let next = 1;
   let ended = false;
-  let isReady: () => void = () => {};
+  let isReady: (tracing: Tracing) => void = () => {};
   let isNot: (error: Error) => void = () => {};
-  const ready = new Promise<void>((resolve, reject) => {
+  const ready = new Promise<Tracing>((resolve, reject) => {
     isReady = resolve;
     isNot = reject;
   });
@@ -59,7 +61,7 @@ export function startWire(wish: WireLinkWish): WireLink {
   port1.on('message', (message: FromWireThread) => {
     switch (message.type) {
       case 'ready':
-        isReady();
+        isReady(message.tracing);
         break;
       case 'failed':
         broke(`${message.step} failed (errno ${message.errno})`);

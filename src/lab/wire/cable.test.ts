@@ -236,7 +236,7 @@ describe('rules', () => {
       expect(difference & (difference - 1)).toBe(0);
       expect(at).toBeGreaterThanOrEqual(54);
       expect(Buffer.compare(bytes.subarray(at + 1), original.subarray(at + 1))).toBe(0);
-      expect(bench.fates()[index]!.why).toBe(`bit ${Math.log2(difference)} of byte ${at} flipped`);
+      expect(bench.fates()[index]!.why).toBe(`corrupted: bit ${Math.log2(difference)} of byte ${at} flipped`);
       places.add(at);
     }
     expect(places.size).toBeGreaterThan(5);

@@ -78,7 +78,7 @@ function corrupt(leg: Leg, h: Headers, chance: number): void {
   // Others have the same bytes: the event that tells of the frame, and its copies.
   leg.frame = leg.frame.slice();
   leg.frame[at]! ^= 1 << (bit & 7);
-  leg.notes.push(`bit ${bit & 7} of byte ${at} flipped`);
+  leg.notes.push(`corrupted: bit ${bit & 7} of byte ${at} flipped`);
 }
 
 /** `drop the 3rd A from client` */

@@ -116,7 +116,7 @@ describe.skipIf(lab.missing)('the wire between two kernels', () => {
     const seen = await play<Transfer & { errors: number; whys: string[] }>('corrupt');
     expect(seen).toMatchObject({ bytes: 6000, same: true, errors: 2 });
     expect(seen.whys).toHaveLength(2);
-    expect(seen.whys[0]).toMatch(/^bit \d of byte \d+ flipped$/);
+    expect(seen.whys[0]).toMatch(/^corrupted: bit \d of byte \d+ flipped$/);
   });
 
   it('2 Mbit/s are 2 Mbit/s, within a fifth', async () => {

@@ -14,6 +14,7 @@ import { fateOf } from './leg.ts';
 import { obey } from './orders.ts';
 import { createOutbox } from './outbox.ts';
 import type { Samplers } from './samplers.ts';
+import type { Witnesses } from './traced-samplers.ts';
 
 /** Frames before orders get their turn. */
 const TURN = 64;
@@ -25,13 +26,13 @@ const BUSY_TICK_NS = 50e6;
 /** What is due sooner than this goes before a message is made of the events. */
 const SOON_NS = 0.3e6;
 /** Frames that are later than this go first, and the hosts are looked at when the wire has caught up. */
-const LATE_NS = 0.2e6;
+const LATE_NS = 2e6;
 /** About what a look takes. */
-const LOOK_NS = 0.2e6;
+const LOOK_NS = 0.06e6;
 /** A stamp of the kernel that is further off was made by a wall clock that has been set since. */
 const STALE_NS = 1e9;
 
-export function runWire(data: WireThreadData, port: MessagePort, makeSamplers: () => Samplers): void {
+export function runWire(data: WireThreadData, port: MessagePort, witness: () => Witnesses): void {
   const say = (message: FromWireThread): void => port.postMessage(message);
   const { monotonic, realtime } = data.start;
   const clock = clockFrom({ before: monotonic, realtime, after: monotonic });
@@ -40,8 +41,8 @@ export function runWire(data: WireThreadData, port: MessagePort, makeSamplers: (
     say({ type: 'failed', step: 'the wire’s ring of frames (AF_PACKET)', errno: -frames });
     return;
   }
-  say({ type: 'ready' });
-  const samplers = makeSamplers();
+  const { samplers, tracing } = witness();
+  say({ type: 'ready', tracing });
   try {
     carry(data, port, say, clock, frames, samplers);
   } finally {
@@ -105,6 +106,7 @@ function carry(
     for (let leg = cable.take(clock.now(), out); leg !== null; leg = cable.take(clock.now(), out)) {
       const at = clock.now();
       const { frame, to, packet } = leg;
+      // The moment is that before: the other kernel may have answered by the time that the call returns.
       const written = frames.write(to.ifindex, frame, 0, frame.length);
       if (packet > 0) {
         const why = `the device did not take it: ${errnoName(-written)}`;

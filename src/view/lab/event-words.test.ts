@@ -10,7 +10,7 @@ const call = {
   pid: 1,
   tid: 1,
   name: 'recv',
-  args: [5, 4096, ['MSG_PEEK'], { from: '10.9.0.2:80' }, 'a b'],
+  args: [5, 4096, ['MSG_PEEK'], { from: '10.9.0.2:80' }, '"a b"'],
 } as const;
 
 test('a call is told as a manual page writes it, with how long it waited', () => {

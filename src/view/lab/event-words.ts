@@ -7,8 +7,6 @@ const NS_PER_US = 1000;
 /** A call that took longer has waited for something. */
 const WAITED_NS = 1e6;
 const LONGEST_VALUE = 60;
-/** Names of flags, addresses, numbers: what the manual pages write without quotes. */
-const BARE = /^[\w.:*|[\]/-]+$/;
 
 export function eventWords(event: Event): string {
   return printable(words(event));
@@ -59,8 +57,7 @@ function callWords({ host, fd, name, args, took, result, errno }: Syscall): stri
 
 function valueWords(value: Value): string {
   if (typeof value === 'string') {
-    const short = value.length > LONGEST_VALUE ? `${value.slice(0, LONGEST_VALUE)}…` : value;
-    return BARE.test(short) ? short : JSON.stringify(short);
+    return value.length > LONGEST_VALUE ? `${value.slice(0, LONGEST_VALUE)}…` : value;
   }
   if (typeof value !== 'object' || value === null) {
     return String(value);

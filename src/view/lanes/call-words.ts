@@ -48,9 +48,9 @@ export function callWords(call: Syscall, ascii: boolean, glyphs: Glyphs): CallWo
 
 function valueText(value: Value, glyphs: Glyphs, depth: number): string {
   if (typeof value === 'string') {
-    return depth > 0 || /^(\[?[\w.:*%-]+\]?:[\d*]+|[A-Z][A-Z\d_|]+|(tcp|udp)6?)$/.test(value)
-      ? short(value, LONGEST_VALUE, glyphs)
-      : `"${short(value, LONGEST_TEXT, glyphs)}"`;
+    // What was sent or received stands in quotes already; the rest are addresses and names.
+    const said = /^"(.*)"(?:…|\.\.\.)?$/s.exec(value);
+    return said === null ? short(value, LONGEST_VALUE, glyphs) : `"${short(said[1] ?? '', LONGEST_TEXT, glyphs)}"`;
   }
   if (typeof value !== 'object' || value === null) {
     return String(value);

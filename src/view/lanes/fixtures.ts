@@ -174,10 +174,10 @@ function normalClose(): Script {
   handshake(s);
   s.step(2, 'the client asks, the server answers');
   s.call(2.1, 'server', 'recv', { fd: 6, args: [4096], result: 5, took: 1.2 });
-  s.call(3, 'client', 'send', { fd: 5, args: ['hello', 5], result: 5 });
+  s.call(3, 'client', 'send', { fd: 5, args: ['"hello"', 5], result: 5 });
   s.segment(3.1, 'client', 'PA', { seq: 1, ack: 1, length: 5 });
   s.segment(3.2, 'server', 'A', { seq: 1, ack: 6 });
-  s.call(3.5, 'server', 'send', { fd: 6, args: ['welcome', 7], result: 7 });
+  s.call(3.5, 'server', 'send', { fd: 6, args: ['"welcome"', 7], result: 7 });
   s.segment(3.6, 'server', 'PA', { seq: 1, ack: 6, length: 7 });
   s.segment(3.7, 'client', 'A', { seq: 6, ack: 8 });
   s.call(3.65, 'client', 'recv', { fd: 5, args: [4096], result: 7, took: 0.2 });
@@ -211,11 +211,11 @@ function halfClose(): Script {
   s.state(5.35, 'client', 'FIN-WAIT-2');
   s.call(5.4, 'server', 'recv', { fd: 6, args: [4096], result: 0 });
   s.step(20, 'the server still can');
-  s.call(20.1, 'server', 'send', { fd: 6, args: ['resp', 4], result: 4 });
+  s.call(20.1, 'server', 'send', { fd: 6, args: ['"resp"', 4], result: 4 });
   s.segment(20.2, 'server', 'PA', { seq: 1, ack: 2, length: 4 });
   s.segment(20.3, 'client', 'A', { seq: 2, ack: 5 });
   s.call(20.4, 'client', 'recv', { fd: 5, args: [4096], result: 4 });
-  s.call(20.6, 'client', 'send', { fd: 5, args: ['more', 4], errno: 'EPIPE' });
+  s.call(20.6, 'client', 'send', { fd: 5, args: ['"more"', 4], errno: 'EPIPE' });
   return s;
 }
 
@@ -235,7 +235,7 @@ function death(): Script {
   s.step(5, 'the cable of the server is cut, then the client sends');
   s.fault(5.1, 'is cut', 'cable of server');
   const why = 'the cable of server is cut';
-  s.call(5.5, 'client', 'send', { fd: 5, args: ['hello', 5], result: 5 });
+  s.call(5.5, 'client', 'send', { fd: 5, args: ['"hello"', 5], result: 5 });
   s.segment(5.6, 'client', 'PA', { seq: 1, ack: 1, length: 5, dropped: why });
   s.call(6, 'client', 'recv', { fd: 5, args: [4096], errno: 'ETIMEDOUT', took: 13_300 });
   let at = 5.6;
@@ -249,7 +249,7 @@ function death(): Script {
     });
   }
   s.state(13_306.1, 'client', 'CLOSED');
-  s.call(13_310, 'client', 'send', { fd: 5, args: ['hello', 5], errno: 'EPIPE' });
+  s.call(13_310, 'client', 'send', { fd: 5, args: ['"hello"', 5], errno: 'EPIPE' });
   return s;
 }
 
@@ -337,7 +337,7 @@ function keepAliveRace(): Script {
   s.call(0.1, 'server', 'close', { fd: 6 });
   s.state(0.2, 'server', 'FIN-WAIT-1');
   s.segment(0.3, 'server', 'FA', { seq: 1, ack: 6, delay });
-  s.call(10, 'client', 'send', { fd: 5, args: ['GET /2', 6], result: 6 });
+  s.call(10, 'client', 'send', { fd: 5, args: ['"GET /2"', 6], result: 6 });
   s.segment(10.1, 'client', 'PA', { seq: 6, ack: 1, length: 6, delay });
   s.state(50.4, 'client', 'CLOSE-WAIT');
   s.segment(50.5, 'client', 'A', { seq: 12, ack: 2, delay });

@@ -1,0 +1,59 @@
+/** The two witnesses together, for the wire's thread: looks at the socket tables, and the kernel's own trace where root allows. */
+import { openStateTrace, type StateTrace, type TracedChange } from '../../kernel/state-trace.ts';
+import type { RawEvent } from '../stage/protocol.ts';
+import type { createSamplers } from './sampler.ts';
+import { createMerge } from './sampler-merge.ts';
+import type { Samplers } from './samplers.ts';
+
+export interface Witnesses {
+  readonly samplers: Samplers;
+  readonly tracing: { readonly on: true } | { readonly on: false; readonly why: string };
+}
+
+/** `hosts`: whose address each is. */
+export function createWitnesses(
+  looks: ReturnType<typeof createSamplers>,
+  start: { readonly monotonic: bigint },
+  hosts: Readonly<Record<string, string>>,
+): Witnesses {
+  const trace = openStateTrace(start);
+  if ('why' in trace) {
+    return { samplers: looks, tracing: { on: false, why: trace.why } };
+  }
+  return { samplers: traced(looks, trace, hosts), tracing: { on: true } };
+}
+
+function traced(
+  looks: ReturnType<typeof createSamplers>,
+  trace: StateTrace,
+  hosts: Readonly<Record<string, string>>,
+): Samplers {
+  const merge = createMerge((address) => hosts[address] ?? null);
+  const changes: TracedChange[] = [];
+  const seen: RawEvent[] = [];
+  let lost = 0;
+
+  /** The look comes first: what the trace says then reaches further. */
+  function together(at: number, looked: readonly string[], out: RawEvent[]): void {
+    trace.read(changes);
+    merge.take(changes, seen, looked, at, out);
+    changes.length = 0;
+    seen.length = 0;
+    const now = trace.lost();
+    if (now > lost) {
+      const why = 'the kernel traced changes of state faster than they were read';
+      out.push({ type: 'lost', at, source: 'states', count: now - lost, why });
+      lost = now;
+    }
+  }
+
+  return {
+    ...looks,
+    sample(host, at, out) {
+      together(at, looks.sample(host, at, seen) ? [host] : [], out);
+    },
+    sampleAll(at, out, force) {
+      together(at, looks.sampleAll(at, seen, force), out);
+    },
+  };
+}
