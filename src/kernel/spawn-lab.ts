@@ -10,6 +10,8 @@ export interface Speaking {
   /** Once everything it said has been heard. */
   onExit(run: (code: number | null, signal: NodeJS.Signals | null) => void): void;
   onError(run: (error: Error) => void): void;
+  /** It closed its channel, by ending or by becoming another program. */
+  onSilence(run: () => void): void;
   kill(signal: NodeJS.Signals): void;
   /** What it wrote to its standard error, the end of it: for the sentence when it broke. */
   complaint(): string;
@@ -36,6 +38,7 @@ function speaking(child: ChildProcess): Speaking {
     // Not 'close': with a channel that we closed ourselves it never comes (seen on Node 20).
     onExit: (run) => void child.on('exit', (code, signal) => afterLastWord(child, () => run(code, signal))),
     onError: (run) => void child.on('error', run),
+    onSilence: (run) => void child.on('disconnect', run),
     kill: (signal) => void child.kill(signal),
     complaint: () => complaint.trim(),
     disconnect() {

@@ -134,7 +134,8 @@ export type PollWish = Readonly<Record<number, readonly string[]>>;
 /**
  * A process on a host. Every method is one system call, made when it is called and answered when it has returned; an errno is an
  * answer, not an exception. Calls that wait really wait: do not `await` what shall go on beside. Addresses are written
- * `10.9.0.2:80`, `[fd09::2]:80`, `*:80`, `[::]:80`; a host's name may stand for its address: `server:80`.
+ * `10.9.0.2:80`, `[fd09::2]:80`, `*:80`, `[::]:80`; a host's name may stand for its address: `server:80`, and
+ * `server6:80` for the one of IPv6.
  */
 export interface Program {
   readonly host: string;

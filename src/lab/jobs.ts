@@ -2,6 +2,7 @@
 import type { Job } from './job.ts';
 
 export const jobs: Readonly<Record<string, () => Promise<{ job: Job }>>> = {
+  exchange: () => import('./jobs/exchange.ts'),
   'signal-handler': () => import('./jobs/signal-handler.ts'),
   'take-descriptor': () => import('./jobs/take-descriptor.ts'),
 };

@@ -114,6 +114,12 @@ export interface Destination {
   readonly raw: RawAddress;
 }
 
+/** A host's IPv6 address goes by its name with a 6 behind it; an IPv6 socket means that one anyway. */
+function nameOf(host: string, family: number, names: Names): string | undefined {
+  const name = family === AF_INET6 && Object.hasOwn(names, `${host}6`) ? `${host}6` : host;
+  return Object.hasOwn(names, name) ? names[name] : undefined;
+}
+
 /** `*:80` is every address of the socket's own family. */
 export function destination(text: unknown, family: number, names: Names): Destination {
   const bracketed = /^\[([^\]]*)\]:(\d{1,5})$/.exec(String(text));
@@ -128,9 +134,7 @@ export function destination(text: unknown, family: number, names: Names): Destin
           : '0.0.0.0'
         : parseIpv4(host) !== null
           ? host
-          : Object.hasOwn(names, host)
-            ? names[host]
-            : undefined;
+          : nameOf(host, family, names);
   const raw =
     address === undefined || address === null
       ? -1

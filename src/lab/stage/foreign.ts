@@ -52,7 +52,13 @@ export async function startForeign(
       },
       onExit: ({ code, signal }) => children.hear({ type: 'childExit', child: CHILD, code, signal }),
       onTrouble: (why) =>
-        common.tell({ type: 'lost', at: common.now(), source: `system calls of ${command}`, count: null, why }),
+        common.tell({
+          type: 'lost',
+          at: common.now(),
+          source: `system calls of ${command}`,
+          count: null,
+          why,
+        }),
     }),
   );
   listen(trace.stdout, (text) => children.hear({ type: 'child', child: CHILD, what: 'stdout', text }));

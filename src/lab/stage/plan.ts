@@ -71,10 +71,11 @@ export function planStage(wish: StageWish): Plan {
     arp: host.neighbours === 'arp',
     absent: host.absent === true,
   }));
-  return {
-    hosts,
-    names: Object.fromEntries(hosts.map((host) => [host.name, host.devices[0]!.addresses[0]!])),
-  };
+  const names = hosts.flatMap(({ name, devices: [first] }) => [
+    [name, first!.addresses[0]!],
+    [`${name}6`, first!.address6],
+  ]);
+  return { hosts, names: Object.fromEntries(names) };
 }
 
 /** What makes one run like the next: no congestion control of the distribution's choice, nothing that talks unasked. */

@@ -86,6 +86,8 @@ export async function startProgram(wish: ProgramWish): Promise<RunningProgram> {
     });
   });
 
+  const silent = new Promise<void>((resolve) => actor.onSilence(resolve));
+
   actor.onMessage((message) => {
     const said = message as FromActor | ChildMessage;
     switch (said.type) {
@@ -144,7 +146,7 @@ export async function startProgram(wish: ProgramWish): Promise<RunningProgram> {
     },
     async exec(command, args = []): Promise<void> {
       // No answer comes from what is another program now; the channel closes instead.
-      await Promise.race([ask<void>('exec', [command, args]).catch(becameAnother), exited]);
+      await Promise.race([ask<void>('exec', [command, args]).catch(becameAnother), silent]);
     },
     async kill(signal): Promise<void> {
       actor.kill(signal);
