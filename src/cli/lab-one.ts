@@ -1,6 +1,7 @@
 /** One experiment from its question to what there is to learn. */
 import type { Experiment } from '../lab/experiment.ts';
 import type { Outcome, RunHandlers, RunWish } from '../lab/run-types.ts';
+import type { Event } from '../session/events.ts';
 import { encode } from '../session/ndjson.ts';
 import { questionCard, twinCard } from '../view/lab/card.ts';
 import { revealLines, twinRevealLines } from '../view/lab/reveal.ts';
@@ -168,8 +169,15 @@ function tell(experiment: Experiment, outcome: Outcome, prediction: string | nul
 
 /** The lanes count from their first event, so the moment that decides does too. */
 function sinceTheFirst(outcome: Outcome, first: number): Outcome {
-  const { moment } = outcome;
-  return moment === undefined ? outcome : { ...outcome, moment: { ...moment, at: moment.at - first } };
+  const { moment, because = [] } = outcome;
+  const since = (event: Event): Event => ({ ...event, at: event.at - first });
+  return moment === undefined
+    ? outcome
+    : {
+        ...outcome,
+        moment: since(moment),
+        because: because.map(({ why, event }) => ({ why, event: since(event) })),
+      };
 }
 
 function printLines(lines: readonly string[], face: LabFace): void {

@@ -34,18 +34,28 @@ export const experiments: readonly (() => Promise<{ experiment: Experiment }>)[]
   // data
   () => import('./experiments/zero-window.ts'),
   () => import('./experiments/nagle-delayed-ack.ts'),
+  () => import('./experiments/cork.ts'),
+  () => import('./experiments/slow-start.ts'),
   () => import('./experiments/urgent-data.ts'),
   // loss
+  () => import('./experiments/fast-retransmit.ts'),
   () => import('./experiments/mtu-black-hole.ts'),
   // ports
   () => import('./experiments/port-bomb.ts'),
   () => import('./experiments/port-bomb-pooled.ts'),
+  () => import('./experiments/reuse.ts'),
   // udp
   () => import('./experiments/udp-refused.ts'),
   () => import('./experiments/udp-truncation.ts'),
   () => import('./experiments/udp-overflow.ts'),
   () => import('./experiments/udp-loss.ts'),
   // processes
+  () => import('./experiments/fd-leak.ts'),
+  () => import('./experiments/exec.ts'),
+  () => import('./experiments/signals.ts'),
+  () => import('./experiments/exit-status.ts'),
+  () => import('./experiments/listener-leaked-to-child.ts'),
+  () => import('./experiments/thundering-herd.ts'),
   // programs
   () => import('./experiments/keep-alive-race.ts'),
   () => import('./experiments/pooled-vs-unpooled.ts'),

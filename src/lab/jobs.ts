@@ -5,4 +5,5 @@ export const jobs: Readonly<Record<string, () => Promise<{ job: Job }>>> = {
   exchange: () => import('./jobs/exchange.ts'),
   'signal-handler': () => import('./jobs/signal-handler.ts'),
   'take-descriptor': () => import('./jobs/take-descriptor.ts'),
+  'reuse-cells': () => import('./jobs/reuse-cells.ts'),
 };

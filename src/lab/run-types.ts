@@ -1,4 +1,5 @@
 /** Running an experiment, as the faces see it. */
+import type { Because } from '../session/causes-chain.ts';
 import type { Event, SessionHeader } from '../session/events.ts';
 import type { Sysctls } from './api.ts';
 import type { Check } from './experiment.ts';
@@ -34,6 +35,8 @@ export interface Outcome {
   /** What the other telling (the twin, or the fault) must see: at least one of these has to fail here, or it proves nothing. */
   readonly counter: readonly Check[];
   readonly moment?: Event;
+  /** What led to it, as far as it is certain: the last cause first. */
+  readonly because?: readonly Because[];
   readonly tookMs: number;
   /** Settings that were asked for and that this kernel lacks. */
   readonly missing: readonly string[];

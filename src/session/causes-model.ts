@@ -4,7 +4,7 @@ import type { Event, Fate, Packet, StateChange, Syscall, TcpFlag } from './event
 
 /**
  * Read from right to left: `to` was *sent by* `from`, is the *fate of* it, was *woken by* it or *read from* it, *acknowledges* it,
- * *retransmits* it, is an *error from* it, is a *state from* it.
+ * *retransmits* it, *answers* it, is an *error from* it, is a *state from* it.
  */
 export const WHYS = [
   'sent by',
@@ -13,6 +13,7 @@ export const WHYS = [
   'read from',
   'acknowledges',
   'retransmits',
+  'answers',
   'error from',
   'state from',
 ] as const;

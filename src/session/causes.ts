@@ -6,6 +6,7 @@ import { datagrams, icmpErrors } from './causes-datagrams.ts';
 import { endsOf, type Fates } from './causes-ends.ts';
 import { type Cause, STAMPS_DIFFER_NS } from './causes-model.ts';
 import { readFrom } from './causes-read.ts';
+import { answers } from './causes-resets.ts';
 import { retransmissions, sentBy } from './causes-sent.ts';
 import { errorsFrom, statesFrom } from './causes-states.ts';
 import type { ConnectionId } from './connection.ts';
@@ -31,6 +32,7 @@ export function linkCauses(events: readonly Event[]): Cause[] {
           ...retransmissions(end),
           ...sentBy(end),
           ...readFrom(end),
+          ...answers(end),
           ...errorsFrom(end),
           ...statesFrom(end),
         );

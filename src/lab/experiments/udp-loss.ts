@@ -1,6 +1,7 @@
 /** Datagrams that the network loses: what the sender learns, and what a program must do itself. */
-import { atLeast, holds, is, same } from '../checks.ts';
+
 import type { Program, Seen } from '../api.ts';
+import { atLeast, holds, is, same } from '../checks.ts';
 import { defineExperiment } from '../experiment.ts';
 
 const SENT = 20;

@@ -73,7 +73,11 @@ export const experiment = defineExperiment(
       'UDP has no window: nobody tells the sender to slow down. What arrives is put into the receive buffer of the socket; when that is full the kernel throws the datagram away, counts it in Udp.RcvbufErrors (and in the drops of that socket), and says nothing to anybody. The buffer counts memory, not payload: a datagram of 100 bytes takes several hundred.',
     remedy:
       'Read faster than they come: a thread or an event loop that does nothing else, recvmmsg. For bursts a larger SO_RCVBUF (up to net.core.rmem_max). Watch Udp.RcvbufErrors (`nstat`), the drops of the socket (`ss -uam`), or set SO_RXQ_OVFL, with which recvmsg says how many are missing.',
-    references: ['udp(7)', 'socket(7), SO_RCVBUF and SO_RXQ_OVFL', 'Documentation/networking/snmp_counter.rst'],
+    references: [
+      'udp(7)',
+      'socket(7), SO_RCVBUF and SO_RXQ_OVFL',
+      'Documentation/networking/snmp_counter.rst',
+    ],
     twin: {
       title: 'With a receive buffer for the whole burst.',
       knobs: { receiveBuffer: 212_992 },

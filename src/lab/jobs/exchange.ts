@@ -29,7 +29,7 @@ async function send(fd: number, length: number, { now, record }: JobTools): Prom
   new TextEncoder().encodeInto(text, bytes);
   const at = now();
   const result = sendCall.now(fd, address, length, 0);
-  record({ name: 'send', args: [fd, text, length, 0], at, took: now() - at, result, fd });
+  record({ name: 'send', args: [fd, JSON.stringify(text), length, 0], at, took: now() - at, result, fd });
   if (result !== length) {
     throw new Error(`send gave ${result < 0 ? errnoName(result) : result} where ${length} was wanted`);
   }
@@ -44,7 +44,7 @@ async function receive(fd: number, length: number, { now, record }: JobTools): P
       recvCall.aside([fd, address, most, 0], resolve),
     );
     const text = new TextDecoder().decode(bytes.subarray(0, Math.max(0, result)));
-    record({ name: 'recv', args: [fd, text, most, 0], at, took: now() - at, result, fd });
+    record({ name: 'recv', args: [fd, JSON.stringify(text), most, 0], at, took: now() - at, result, fd });
     if (result <= 0) {
       throw new Error(`recv gave ${result < 0 ? errnoName(result) : 'the end'} where ${most} bytes were wanted`);
     }

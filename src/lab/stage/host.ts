@@ -146,6 +146,15 @@ export function createHost(common: Common, planned: PlannedHost, built: Machine)
     main = null;
   }
 
+  async function ofFirst(name: string, args: readonly unknown[]): Promise<unknown> {
+    const { program } = await first();
+    const verb = program[name as keyof Program] as ((...a: readonly unknown[]) => unknown) | undefined;
+    if (verb === undefined) {
+      throw new Error(`a host has no verb ${name}`);
+    }
+    return verb(...args);
+  }
+
   const host = new Proxy(own, {
     get(target, name: string) {
       if (name in target) {
@@ -155,13 +164,11 @@ export function createHost(common: Common, planned: PlannedHost, built: Machine)
         // A host is no promise.
         return undefined;
       }
-      return async (...args: readonly unknown[]) => {
-        const { program } = await first();
-        const verb = program[name as keyof Program] as ((...a: readonly unknown[]) => unknown) | undefined;
-        if (verb === undefined) {
-          throw new Error(`a host has no verb ${name}`);
-        }
-        return verb(...args);
+      return (...args: readonly unknown[]) => {
+        const answer = ofFirst(name, args);
+        // A call that nobody waits for may end with its program.
+        answer.catch(() => {});
+        return answer;
       };
     },
   }) as unknown as Host;

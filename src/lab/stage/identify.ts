@@ -132,7 +132,8 @@ export function createIdentify(netns: number): Identify {
       }
       case 'info': {
         const { tuple, ...rest } = raw;
-        out.push({ ...rest, ...ends(tupleSight(raw.at, tuple, {})) });
+        // Sockets that are still shaking hands have timers and queues too: it does not show that the connection is open.
+        out.push({ ...rest, ...ends(tupleSight(raw.at, tuple, { state: 'CLOSED' })) });
         break;
       }
       case 'fate': {

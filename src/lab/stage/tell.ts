@@ -1,5 +1,8 @@
 /** Tells one experiment's story on a stage of its own, and looks whether what must be seen was seen. */
 import { SockscopeError } from '../../errors.ts';
+import { linkCauses } from '../../session/causes.ts';
+import { becauseOf } from '../../session/causes-chain.ts';
+import type { Event } from '../../session/events.ts';
 import type { Check, Knobs, Lab } from '../experiment.ts';
 import { experiments } from '../experiments.ts';
 import type { Outcome, RunWish } from '../run-types.ts';
@@ -10,6 +13,11 @@ import type { Surroundings } from './common.ts';
 const LONGEST_STORY_MS = 60_000;
 
 export type ToldWish = Omit<RunWish, 'signal'>;
+
+/** From an errno to the call that began it is five; more is another story. */
+const LONGEST_CHAIN = 6;
+
+const isOver = (event: Event): boolean => event.type !== 'syscall' || event.took !== null;
 
 class Skipped extends Error {}
 
@@ -60,7 +68,9 @@ export async function tellExperiment(
       how: checks.length > 0 && checks.every(({ ok }) => ok) ? 'passed' : 'failed',
       checks,
       counter,
-      ...(moment === undefined ? {} : { moment }),
+      ...(moment === undefined
+        ? {}
+        : { moment, because: becauseOf(moment, linkCauses(seen.events.filter(isOver)), LONGEST_CHAIN) }),
       tookMs: took(),
     };
   } catch (error) {

@@ -77,11 +77,24 @@ function seenLines(judged: Judged, look: Look): string[] {
       ? []
       : section(
           'THE MOMENT THAT DECIDES',
-          paragraphs(eventWords(moment), inner(look)).map((line) => look.paint.bold(line)),
+          [
+            ...paragraphs(eventWords(moment), inner(look)).map((line) => look.paint.bold(line)),
+            ...becauseLines(judged, look),
+          ],
           look,
           `at ${momentText(moment.at)}`,
         )),
   ];
+}
+
+/** What led to it. That a packet arrived goes without saying when the packet itself comes next. */
+function becauseLines({ because = [] }: Judged, look: Look): string[] {
+  return because
+    .filter(({ event }) => event.type !== 'fate')
+    .flatMap(({ event }) => {
+      const lead = `  ← ${momentText(event.at)}  `;
+      return paragraphs(eventWords(event), inner(look), lead).map((line) => look.paint.dim(line));
+    });
 }
 
 /** The claim, and what was really seen at the right; under it where both do not fit. */

@@ -21,6 +21,7 @@ export interface Judged {
   readonly why?: string;
   readonly checks: readonly { readonly claim: string; readonly ok: boolean; readonly seen: string }[];
   readonly moment?: Event;
+  readonly because?: readonly { readonly why: string; readonly event: Event }[];
   readonly tookMs: number;
   readonly missing: readonly string[];
   readonly tracing: { readonly on: true } | { readonly on: false; readonly why: string };
