@@ -39,6 +39,7 @@ export const experiments: readonly (() => Promise<{ experiment: Experiment }>)[]
   () => import('./experiments/urgent-data.ts'),
   // loss
   () => import('./experiments/fast-retransmit.ts'),
+  () => import('./experiments/reorder-sack.ts'),
   () => import('./experiments/mtu-black-hole.ts'),
   // ports
   () => import('./experiments/port-bomb.ts'),
@@ -51,6 +52,7 @@ export const experiments: readonly (() => Promise<{ experiment: Experiment }>)[]
   () => import('./experiments/udp-loss.ts'),
   // processes
   () => import('./experiments/fd-leak.ts'),
+  () => import('./experiments/too-many-open-files.ts'),
   () => import('./experiments/exec.ts'),
   () => import('./experiments/signals.ts'),
   () => import('./experiments/exit-status.ts'),

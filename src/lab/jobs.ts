@@ -3,6 +3,8 @@ import type { Job } from './job.ts';
 
 export const jobs: Readonly<Record<string, () => Promise<{ job: Job }>>> = {
   exchange: () => import('./jobs/exchange.ts'),
+  'many-answers': () => import('./jobs/many-answers.ts'),
+  'many-gets': () => import('./jobs/many-gets.ts'),
   'signal-handler': () => import('./jobs/signal-handler.ts'),
   'take-descriptor': () => import('./jobs/take-descriptor.ts'),
   'reuse-cells': () => import('./jobs/reuse-cells.ts'),

@@ -1,6 +1,7 @@
 /** How a program ended: what its parent is told, what a shell makes of it, and what the peer sees. */
-import { is, same } from '../checks.ts';
+
 import type { Host } from '../api.ts';
+import { is, same } from '../checks.ts';
 import { defineExperiment } from '../experiment.ts';
 
 /** What `$?` is after each. The inner shell is the program, the outer one tells. */
@@ -29,7 +30,7 @@ export const experiment = defineExperiment(
     },
     answer: 'b',
     seconds: 1,
-    async story({ client, server, host, stage, say }, { handler }) {
+    async story({ client, server, stage, say }, { handler }) {
       await say('Three programs with a connection each: one exits with 0, one with 3, one is killed.');
       const exits: string[] = [];
       const reads: number[] = [];
@@ -48,10 +49,10 @@ export const experiment = defineExperiment(
       await say('A shell is asked the same.');
       const said: Record<string, number> = {};
       for (const [name, ending] of Object.entries(ENDINGS)) {
-        said[name] = await status(host('server'), ending);
+        said[name] = await status(server, ending);
       }
       await say('SIGTERM, as service managers send it.');
-      const term = await status(host('server'), `${handler ? "trap 'exit 0' TERM; " : ''}kill -15 $$; exit 1`);
+      const term = await status(server, `${handler ? "trap 'exit 0' TERM; " : ''}kill -15 $$; exit 1`);
       return { exits, reads, said, term };
     },
     expect: ({ exits, reads, said, term }, seen) => [

@@ -7,6 +7,22 @@ const CLIENTS = 64;
 const REQUEST = 'GET / HTTP/1.1';
 const ANSWER = 'HTTP/1.1 204';
 
+interface Told {
+  readonly accept: string | null;
+  readonly sent: number;
+  readonly leaked: number;
+  /** What arrived, at the server late or at the client. */
+  readonly text: string;
+  readonly stuck?: {
+    readonly again: string | null;
+    readonly ready: number;
+    readonly waiting: boolean;
+    readonly queued: number | undefined;
+    readonly states: readonly string[];
+    readonly ended: number;
+  };
+}
+
 export const experiment = defineExperiment(
   { closes: false },
   {
@@ -23,7 +39,7 @@ export const experiment = defineExperiment(
     answer: 'd',
     seconds: 1,
     shortened: `${LIMIT} descriptors stand for the usual 1 024.`,
-    async story({ client, server, stage, say, waits }, { closes }) {
+    async story({ client, server, stage, say, waits }, { closes }): Promise<Told> {
       const listener = await server.listening('*:80');
       await server.setrlimit('NOFILE', LIMIT);
 
@@ -52,6 +68,7 @@ export const experiment = defineExperiment(
         await server.send(accept.result, ANSWER);
         return { ...plain, text: (await answer).text };
       }
+      await stage.settled();
       const { connection } = stage.seen.calls({ host: 'client', name: 'send' }).at(-1) ?? {};
       await stage.until('the acknowledgement of the request', (seen) =>
         seen
@@ -71,29 +88,35 @@ export const experiment = defineExperiment(
       const { text } = await server.received(s, REQUEST.length);
       await server.send(s, ANSWER);
       await answer;
+      const states = (['client', 'server'] as const).map(
+        (host) => stage.seen.states(host, connection).at(-1) ?? '',
+      );
+      const ended = ['FA', 'R', 'RA'].flatMap((flags) =>
+        stage.seen.packets({ from: 'server', flags, until }),
+      ).length;
       return {
         ...plain,
         text,
-        again: again.errno,
-        ready: ready.result,
-        waiting,
-        queued: queue[0]?.accept?.used,
-        states: [stage.seen.states('client', connection), stage.seen.states('server', connection)].map(
-          (states) => states.at(-1) ?? '',
-        ),
-        ended: ['FA', 'R', 'RA'].flatMap((flags) => stage.seen.packets({ from: 'server', flags, until })).length,
+        stuck: {
+          again: again.errno,
+          ready: ready.result,
+          waiting,
+          queued: queue[0]?.accept?.used,
+          states,
+          ended,
+        },
       };
     },
-    expect: ({ accept, again, ready, waiting, queued, states = [], ended, sent, leaked, text }) => [
+    expect: ({ accept, sent, leaked, text, stuck }) => [
       is('accept fails', accept, 'EMFILE'),
       atLeast('because of sockets that nobody closed', leaked, 1),
       is('the kernel took the client’s request', sent, REQUEST.length),
-      same('both ends are connected', states, ['ESTABLISHED', 'ESTABLISHED']),
-      is('the connection waits in the accept queue', queued, 1),
-      is('poll goes on saying that the listener is ready', ready, 1),
-      is('and accept fails again', again, 'EMFILE'),
-      is('the client waits', waiting, true),
-      is('the server sent neither FIN nor RST', ended, 0),
+      same('both ends are connected', stuck?.states ?? [], ['ESTABLISHED', 'ESTABLISHED']),
+      is('the connection waits in the accept queue', stuck?.queued, 1),
+      is('poll goes on saying that the listener is ready', stuck?.ready, 1),
+      is('and accept fails again', stuck?.again, 'EMFILE'),
+      is('the client waits', stuck?.waiting, true),
+      is('the server sent neither FIN nor RST', stuck?.ended, 0),
       is('after one close, the request is there', text, REQUEST),
     ],
     moment: (_, seen) => seen.calls({ host: 'server', name: 'accept4', errno: 'EMFILE' })[0],

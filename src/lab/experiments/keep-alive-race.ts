@@ -1,4 +1,5 @@
 /** The server tidies up an idle connection at the moment when the client uses it again. */
+import type { Event } from '../../session/events.ts';
 import type { Host } from '../api.ts';
 import { atLeast, inOrder, is } from '../checks.ts';
 import { defineExperiment } from '../experiment.ts';
@@ -35,27 +36,26 @@ export const experiment = defineExperiment(
       const warm = await Promise.all(connections.map(({ c, s }) => exchange(client, c, server, s)));
 
       if (!patient) {
-        await say('The client’s own idle limit is shorter: it closes first, and opens a new one when it must.');
-        for (const { c, s } of connections) {
+        await say(
+          'The client’s own idle limit is shorter: it closes first, and opens a new one when it must.',
+        );
+        const ends = connections.map(async ({ c, s }) => {
           await client.close(c);
           await server.recv(s);
           await server.close(s);
-        }
+        });
+        await Promise.all(ends);
         const { c, s } = await open();
         return { warm: warm.join(), again: await exchange(client, c, server, s) };
       }
 
       await say('The server closes the first, just when the client asks again.');
       const [crossing, unread] = connections;
-      const asked = Promise.all([server.close(crossing.s), client.send(crossing.c, REQUEST)]);
-      const [, sent] = await asked;
+      const [, sent] = await Promise.all([server.close(crossing.s), client.send(crossing.c, REQUEST)]);
       const read = await client.recv(crossing.c);
-      await stage.until('the RST', ({ packets }) => packets({ from: 'server', flags: 'R' }).length > 0);
-      const came = ({ fates, packets }: typeof stage.seen) => {
-        const resets = new Set(packets({ from: 'server', flags: 'R' }).map(({ id }) => id));
-        return fates('delivered').some(({ packet }) => resets.has(packet));
-      };
-      await stage.until('the RST at the client', came);
+      const reset = (event: Event) =>
+        event.type === 'state' && event.host === 'client' && event.to === 'CLOSED';
+      await stage.until('the RST at the client', ({ events }) => events.some(reset));
       const pending = await client.getsockopt(crossing.c, 'SO_ERROR');
 
       await say('On the second the request arrives; the server closes without having read it.');
@@ -77,7 +77,11 @@ export const experiment = defineExperiment(
       is('and the RST that follows leaves', crossing?.pending, 'EPIPE'),
       is('second: the send succeeds', unread?.sent, REQUEST.length),
       is('the recv says', unread?.read, 'ECONNRESET'),
-      atLeast('the server’s kernel sent RST for both', seen.packets({ from: 'server', flags: 'R' }).length, 2),
+      atLeast(
+        'the server’s kernel sent RST for both',
+        seen.packets({ from: 'server', flags: 'R' }).length,
+        2,
+      ),
       is(
         'the server’s program read each connection once',
         seen.calls({ host: 'server', name: 'recv' }).length,

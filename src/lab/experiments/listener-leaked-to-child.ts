@@ -2,6 +2,18 @@
 import { holds, is } from '../checks.ts';
 import { defineExperiment } from '../experiment.ts';
 
+interface Told {
+  readonly listening: number;
+  readonly connect: string | null;
+  readonly waiting: boolean;
+  readonly bind: string | null;
+  /** Where bind succeeded. */
+  readonly listen?: string | null;
+  /** What the client reads in the end, and whether bind succeeds then. */
+  readonly end?: string | null;
+  readonly free?: string | null;
+}
+
 export const experiment = defineExperiment(
   { cloexec: false },
   {
@@ -17,7 +29,7 @@ export const experiment = defineExperiment(
     },
     answer: 'c',
     seconds: 1,
-    async story({ client, server, stage, say, waits, host }, { cloexec }) {
+    async story({ client, server, stage, say, waits }, { cloexec }): Promise<Told> {
       await say('A server listens, and starts a helper.');
       const old = await server.program();
       const { result: listener } = await old.socket('tcp', { inherit: !cloexec });
@@ -48,7 +60,7 @@ export const experiment = defineExperiment(
       }
 
       await say('Somebody finds the helper, and ends it.');
-      const killer = await host('server').start('sh', ['-c', `kill -9 ${helper.pid}`]);
+      const killer = await server.start('sh', ['-c', `kill -9 ${helper.pid}`]);
       await killer.exited;
       const end = await answer;
       await stage.until('the end of the old listener', (seen) =>

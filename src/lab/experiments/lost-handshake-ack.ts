@@ -28,7 +28,9 @@ export const experiment = defineExperiment(
       const { result: c } = await client.socket();
       const connect = await client.connect(c, 'server:25');
       await stage.until('the loss', ({ fates }) => fates('dropped').length > 0);
-      const left = (await server.sockets()).find(({ local, state }) => local.port === 25 && state !== 'LISTEN');
+      const left = (await server.sockets()).find(
+        ({ local, state }) => local.port === 25 && state !== 'LISTEN',
+      );
       const mine = (await client.sockets()).find(({ peer }) => peer.port === 25);
 
       await say(clientFirst ? 'The client speaks first.' : 'The client waits for the greeting.');

@@ -25,7 +25,7 @@ export const experiment = defineExperiment(
       hosts: {
         client: {},
         // When to suspect the path: after so many repetitions (3 usually).
-        server: { sysctl: { 'net.ipv4.tcp_mtu_probing': probing, 'net.ipv4.tcp_retries1': 2 } },
+        server: { sysctl: { 'net.ipv4.tcp_mtu_probing': probing, 'net.ipv4.tcp_retries1': 1 } },
       },
       wire: { mtu: PATH_MTU },
     }),

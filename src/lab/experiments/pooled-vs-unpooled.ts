@@ -3,7 +3,7 @@ import type { Host, Seen } from '../api.ts';
 import { holds, is, lasts, milliseconds } from '../checks.ts';
 import { defineExperiment } from '../experiment.ts';
 
-const REQUESTS = 30;
+const REQUESTS = 20;
 const ROUND_TRIP_MS = 40;
 const WITH_HANDSHAKE_MS = 2 * REQUESTS * ROUND_TRIP_MS;
 
@@ -13,15 +13,15 @@ export const experiment = defineExperiment(
     name: 'pooled-vs-unpooled',
     theme: 'programs',
     question:
-      'Thirty small requests, one after the other, to a server 20 ms away. The client opens a connection for each and closes it. What does that cost, compared with one connection that is kept?',
+      'Twenty small requests, one after the other, to a server 20 ms away. The client opens a connection for each and closes it. What does that cost, compared with one connection that is kept?',
     answers: {
       a: 'Hardly anything: connecting is nearly free, the data takes the time.',
-      b: 'Twice the time, and thirty local ports that stay in TIME_WAIT for a minute.',
+      b: 'Twice the time, and twenty local ports that stay in TIME_WAIT for a minute.',
       c: 'A tenth more: the request travels with the handshake.',
       d: 'Twice the time, and nothing else: what is closed is gone.',
     },
     answer: 'b',
-    seconds: 3,
+    seconds: 2,
     stage: () => ({ wire: { delayMs: ROUND_TRIP_MS / 2 } }),
     async story({ client, server, stage, say }, { pooled }) {
       const listener = await server.listening('*:80');
@@ -81,7 +81,7 @@ export const experiment = defineExperiment(
         is('one handshake crossed the wire', handshakes(seen), 1),
         is('one local port is in TIME-WAIT', waiting(seen), 1),
         holds(
-          'less time than thirty handshakes and requests need',
+          'less time than twenty handshakes and requests need',
           lasted(seen) < WITH_HANDSHAKE_MS,
           milliseconds(lasted(seen)),
         ),
@@ -99,8 +99,7 @@ async function serve(server: Host, s: number): Promise<void> {
 }
 
 const handshakes = (seen: Seen): number => seen.packets({ from: 'client', flags: 'S' }).length;
-const waiting = (seen: Seen): number =>
-  seen.states('client').filter((state) => state === 'TIME-WAIT').length;
+const waiting = (seen: Seen): number => seen.states('client').filter((state) => state === 'TIME-WAIT').length;
 const empty = (seen: Seen): number => seen.packets({ data: false }).length;
 const share = (seen: Seen): string => `${empty(seen)} of ${seen.packets().length}`;
 

@@ -16,9 +16,9 @@ export const experiment = defineExperiment(
       d: 'Never, as long as it does not send a second time.',
     },
     answer: 'b',
-    seconds: 7,
-    shortened: 'tcp_retries2 is 3 here (6.7 s); usually it is 15, which is 924 seconds at least.',
-    stage: () => ({ sysctl: { 'net.ipv4.tcp_retries2': 3 } }),
+    seconds: 4,
+    shortened: 'tcp_retries2 is 2 here (3.3 s); usually it is 15, which is 924 seconds at least.',
+    stage: () => ({ sysctl: { 'net.ipv4.tcp_retries2': 2 } }),
     async story({ client, server, say }, { userTimeoutMs }) {
       await say('The two are connected.');
       const listener = await server.listening('*:80');

@@ -9,8 +9,8 @@ const PAIRS = ['-/-', 'R/-', '-/R', 'R/R', 'P/P', 'RP/P', 'P/-', '-/P', 'R/P', '
 const STATES = ['bound', 'LISTEN', 'ESTABLISHED', 'FIN-WAIT-2', 'TIME-WAIT'] as const;
 /** The addresses that the two ask for; the last pair are different ones of this machine. */
 const ANY = '*';
-const HERE = '10.9.0.2';
-const ELSEWHERE = '10.9.0.20';
+const HERE = '127.0.0.1';
+const ELSEWHERE = '127.0.0.2';
 const CONFLICTS = [
   [HERE, HERE],
   [ANY, ANY],
@@ -50,7 +50,6 @@ export const experiment = defineExperiment(
     },
     answer: 'b',
     seconds: 2,
-    stage: () => ({ hosts: { client: {}, server: { more: 1 } } }),
     async story({ client, server, stage, say }, { oldOneHadIt }) {
       await say(
         oldOneHadIt
@@ -79,14 +78,15 @@ export const experiment = defineExperiment(
       await young.setsockopt(again, 'SO_REUSEADDR', 1);
       const withIt = await young.bind(again, '*:80');
 
-      await say('All combinations, on ports of their own.');
+      await say('All combinations, measured aside.');
+      const measuring = await server.program();
       return {
         without: without.errno ?? 'ok',
         withIt: withIt.errno ?? 'ok',
-        tcp: await table(server, 10_000, 'tcp', STATES, CONFLICTS),
-        udp: await table(server, 10_000, 'udp', ['bound'], CONFLICTS),
-        apart: await table(server, 11_000, 'tcp', ['bound', 'LISTEN'], [[HERE, ELSEWHERE]]),
-        apartUdp: await table(server, 11_000, 'udp', ['bound'], [[HERE, ELSEWHERE]]),
+        tcp: await table(measuring, 'tcp', STATES, CONFLICTS),
+        udp: await table(measuring, 'udp', ['bound'], CONFLICTS),
+        apart: await table(measuring, 'tcp', ['bound', 'LISTEN'], [[HERE, ELSEWHERE]]),
+        apartUdp: await table(measuring, 'udp', ['bound'], [[HERE, ELSEWHERE]]),
       };
     },
     expect: ({ without, withIt, ...tables }) => [
@@ -114,8 +114,7 @@ export const experiment = defineExperiment(
 
 /** Of each pair: one answer per state and pair of addresses, the states in order. */
 async function table(
-  server: Program,
-  firstPort: number,
+  program: Program,
   protocol: 'tcp' | 'udp',
   states: readonly string[],
   addresses: readonly (readonly [string, string])[],
@@ -133,7 +132,7 @@ async function table(
       }),
     ),
   );
-  const answers = (await server.job('reuse-cells', { cells, firstPort })) as unknown as readonly Answer[];
+  const answers = (await program.job('reuse-cells', { cells })) as unknown as readonly Answer[];
   const each = states.length * addresses.length;
   return Object.fromEntries(PAIRS.map((pair, i) => [pair, answers.slice(i * each, (i + 1) * each)]));
 }

@@ -35,7 +35,10 @@ export const experiment = defineExperiment(
         await program.poll({ [t]: ['POLLIN'] }, 5000);
         const handled = drains && signal !== 'SIGKILL' ? program.job('signal-handler', { signal }) : null;
         if (handled !== null) {
-          await stage.until('the handler', (seen) => seen.calls({ pid: program.pid, name: 'rt_sigaction' }).length > 0);
+          await stage.until(
+            'the handler',
+            (seen) => seen.calls({ pid: program.pid, name: 'rt_sigaction' }).length > 0,
+          );
         }
 
         await say(`${signal}${handled === null ? '.' : ', and the handler finishes what was begun.'}`);

@@ -1,12 +1,14 @@
 /**
- * Two sockets that want one port, over and over: `{ cells, firstPort }`. Each cell has a port of its own, and the answer says whether the
- * second bind succeeds.
+ * Two sockets that want one port, over and over: `{ cells }`. Each has a port of its own, and its answer says whether the second bind
+ * succeeds. This happens in a network namespace made for it: some hundred connections are nothing for a host's lane.
  */
 import { acceptCall, bindCall, closeCall, connectCall, listenCall, socketCall } from '../../kernel/calls.ts';
 import { AF_INET, CLOEXEC, SOCK_DGRAM, SOCK_STREAM } from '../../kernel/calls-flags.ts';
 import { realOption, setOption } from '../../kernel/calls-options.ts';
 import { errnoName } from '../../kernel/errno.ts';
+import { IFF_UP, linkIndex, openRoute, setLinkFlags } from '../../kernel/rtnetlink.ts';
 import { closeSockDiag, openSockDiag } from '../../kernel/sockdiag.ts';
+import { controlSocket, enterNamespace, namespaceHere, newNamespace } from '../../kernel/transparent.ts';
 import type { Values } from '../../wire/value.ts';
 import type { Job, JobTools } from '../job.ts';
 import { readTable } from '../stage/socket-table.ts';
@@ -24,7 +26,7 @@ interface Cell {
 
 interface End {
   readonly flags: string;
-  /** `*` or one of this host's. */
+  /** `*` or one of 127.0.0.0/8. */
   readonly address: string;
 }
 
@@ -35,23 +37,42 @@ interface Begun {
   readonly open: number[];
 }
 
+const FIRST_PORT = 10_000;
 const LONGEST_MS = 5000;
 const LOOK_EVERY_MS = 5;
 
 export const job: Job = {
   async run(options, tools) {
     const cells = options.cells as unknown as readonly Cell[];
-    const begun = cells.map((cell, index) => begin(cell, Number(options.firstPort) + index, tools));
-    await reached(begun);
-    const answers = begun.map((one) => second(one, tools));
-    for (const fd of begun.flatMap(({ open }) => open)) {
-      // Away at once, whatever state it is in.
-      setOption(fd, realOption('SO_LINGER')!, 0);
-      closeCall.now(fd);
+    const home = must('the namespace', namespaceHere());
+    must('a new namespace', newNamespace());
+    try {
+      raiseLoopback();
+      return await answers(cells, tools);
+    } finally {
+      enterNamespace(home);
+      closeCall.now(home);
     }
-    return answers satisfies readonly Values[];
   },
 };
+
+function raiseLoopback(): void {
+  const route = must('netlink', openRoute());
+  const control = must('socket', controlSocket());
+  must('the loopback', setLinkFlags(route, linkIndex(control, 'lo'), IFF_UP));
+  closeCall.now(route);
+  closeCall.now(control);
+}
+
+async function answers(cells: readonly Cell[], tools: JobTools): Promise<Values[]> {
+  const begun = cells.map((cell, index) => begin(cell, FIRST_PORT + index, tools));
+  await reached(begun);
+  const said = begun.map((one) => second(one, tools));
+  for (const fd of begun.flatMap(({ open }) => open)) {
+    closeCall.now(fd);
+  }
+  return said;
+}
 
 function begin(cell: Cell, port: number, tools: JobTools): Begun {
   const { first, state } = cell;
@@ -65,7 +86,7 @@ function begin(cell: Cell, port: number, tools: JobTools): Begun {
     return { cell, port, open: [fd.fd] };
   }
   const client = must('socket', socketCall.now(AF_INET, SOCK_STREAM | CLOEXEC, 0));
-  const there = tools.address(`${tools.host}:${port}`);
+  const there = tools.address(`127.0.0.1:${port}`);
   must('connect', connectCall.now(client, there.address, there.length));
   const child = must('accept', acceptCall.now(fd.fd, 0, 0, CLOEXEC));
   closeCall.now(fd.fd);

@@ -133,6 +133,7 @@ export function createHost(common: Common, planned: PlannedHost, built: Machine)
       }
       machine = again;
       await common.wire.order({ do: 'add', ports: machine.ports, sampled: machine.sampled });
+      common.tell({ type: 'fault', at: common.now(), what: 'is switched on', on: planned.name });
       on = true;
     },
   };

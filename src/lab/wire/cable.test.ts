@@ -176,7 +176,7 @@ describe('cutting', () => {
     bench.send(6 * MS, 'client', 'server');
     bench.until(10 * MS);
     expect(bench.story().slice(1)).toEqual([
-      '2 nobody dropped at 5 (nobody has this address)',
+      '2 server dropped at 5 (server is switched off)',
       '3 server delivered at 7',
     ]);
   });

@@ -50,6 +50,8 @@ export function createCable({ seed, path }: { readonly seed: number; readonly pa
   const rules = new Map<number, CableRule>();
   const cut = new Set<string>();
   const off = new Set<string>();
+  /** Whose address it was, of those that were taken away. */
+  const gone = new Map<string, string>();
   const due = createDeadlines<Leg>();
   const headers = emptyHeaders();
   const waiting = { frames: 0, bytes: 0, refused: 0 };
@@ -93,8 +95,10 @@ export function createCable({ seed, path }: { readonly seed: number; readonly pa
       }
     }
     if (to.length === 0) {
-      const why = (frame[0]! & 1) === 1 ? 'nobody else is there' : 'nobody has this address';
-      out.push({ type: 'fate', at, packet, host: 'nobody', what: 'dropped', why });
+      const away = gone.get(macText(frame));
+      const nobody = (frame[0]! & 1) === 1 ? 'nobody else is there' : 'nobody has this address';
+      const why = away === undefined ? nobody : `${away} is switched off`;
+      out.push({ type: 'fate', at, packet, host: away ?? 'nobody', what: 'dropped', why });
     }
     return host;
   }
@@ -185,10 +189,12 @@ export function createCable({ seed, path }: { readonly seed: number; readonly pa
     add(port) {
       ports.set(port.ifindex, port);
       off.delete(port.host);
+      gone.delete(port.mac);
     },
     remove(host) {
       for (const port of [...ports.values()].filter((one) => one.host === host)) {
         ports.delete(port.ifindex);
+        gone.set(port.mac, port.host);
       }
     },
     path: paths.change,

@@ -66,10 +66,13 @@ export function obey(
     case 'cut':
     case 'plug':
       cable[order.do](order.host);
-      fault(order.do, order.host);
+      fault(order.do === 'cut' ? 'is cut' : 'is plugged in again', `cable of ${order.host}`);
       return DONE;
     case 'off':
+      // What its kernel still does while it is taken apart never happened.
+      samplers.remove(order.host);
       cable.off(order.host);
+      fault('is switched off', order.host);
       return DONE;
     case 'inject':
       if (order.frame.length < ETHERNET_HEADER) {

@@ -28,7 +28,12 @@ function traced(
   trace: StateTrace,
   hosts: Readonly<Record<string, string>>,
 ): Samplers {
-  const merge = createMerge((address) => hosts[address] ?? null);
+  /** Those that are switched on. */
+  const present = new Set<string>();
+  const merge = createMerge((address) => {
+    const host = hosts[address];
+    return host !== undefined && present.has(host) ? host : null;
+  });
   const changes: TracedChange[] = [];
   const seen: RawEvent[] = [];
   let lost = 0;
@@ -49,6 +54,14 @@ function traced(
 
   return {
     ...looks,
+    add(sampled) {
+      present.add(sampled.host);
+      looks.add(sampled);
+    },
+    remove(host) {
+      present.delete(host);
+      looks.remove(host);
+    },
     sample(host, at, out) {
       together(at, looks.sample(host, at, seen) ? [host] : [], out);
     },
