@@ -45,6 +45,9 @@ export const experiments: readonly (() => Promise<{ experiment: Experiment }>)[]
   () => import('./experiments/port-bomb.ts'),
   () => import('./experiments/port-bomb-pooled.ts'),
   () => import('./experiments/reuse.ts'),
+  () => import('./experiments/reuseport-balance.ts'),
+  () => import('./experiments/most-specific.ts'),
+  () => import('./experiments/two-protocols-one-port.ts'),
   // udp
   () => import('./experiments/udp-refused.ts'),
   () => import('./experiments/udp-truncation.ts'),

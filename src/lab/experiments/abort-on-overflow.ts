@@ -44,7 +44,9 @@ export const experiment = defineExperiment(
       );
       if (abort) {
         await stage.until('the reset to arrive', ({ events }) =>
-          events.some((event) => event.type === 'state' && event.from === 'ESTABLISHED' && event.to === 'CLOSED'),
+          events.some(
+            (event) => event.type === 'state' && event.from === 'ESTABLISHED' && event.to === 'CLOSED',
+          ),
         );
       }
 
@@ -60,7 +62,8 @@ export const experiment = defineExperiment(
           heard.push((await server.received(s, 5)).text);
         }
       }
-      const { 'TcpExt.ListenOverflows': overflows = 0, 'TcpExt.EmbryonicRsts': resets = 0 } = await server.counters();
+      const { 'TcpExt.ListenOverflows': overflows = 0, 'TcpExt.EmbryonicRsts': resets = 0 } =
+        await server.counters();
       return {
         connects: both.map(({ errno }) => errno),
         writes: writes.map(({ errno }) => errno).sort(),

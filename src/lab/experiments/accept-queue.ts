@@ -61,7 +61,12 @@ export const experiment = defineExperiment(
       'Connections whose handshake is complete wait in the accept queue, which holds one more than the backlog of listen(2). While it is full, the kernel drops every new SYN without an answer. The client takes that for a lost packet and tries again after one second; in between nobody tells it that there is room. So a pause of a few hundred milliseconds in the server, for a garbage collection perhaps, becomes connects of 1, 2 or 3 seconds, with an idle network and an idle processor.',
     remedy:
       'Accept at once and queue in the program, or give listen(2) a longer backlog; net.core.somaxconn limits it. `sockscope ls -l` shows each listener’s queue and its limit, and ListenOverflows in `nstat -az` counts the clients that paid for it. Connect times of almost exactly a second are the sign.',
-    references: ['listen(2)', 'accept(2)', 'RFC 6298 section 2', 'ip-sysctl: somaxconn, tcp_abort_on_overflow'],
+    references: [
+      'listen(2)',
+      'accept(2)',
+      'RFC 6298 section 2',
+      'ip-sysctl: somaxconn, tcp_abort_on_overflow',
+    ],
     twin: {
       title: 'The server accepts in time.',
       knobs: { accepts: true },

@@ -18,7 +18,8 @@ export const experiment = defineExperiment(
     answer: 'c',
     seconds: 3,
     shortened: 'tcp_fin_timeout is 2 s here; it is 60 s usually.',
-    stage: () => ({ sysctl: { 'net.ipv4.tcp_fin_timeout': 2 } }),
+    // On a wire without delay LAST-ACK is over before anybody looks.
+    stage: () => ({ wire: { delayMs: 20 }, sysctl: { 'net.ipv4.tcp_fin_timeout': 2 } }),
     async story({ client, server, stage, say }, { closes }) {
       await say('The two are connected.');
       const listener = await server.listening('*:80');
@@ -35,9 +36,9 @@ export const experiment = defineExperiment(
       } else {
         await say('… and forgets its socket.');
       }
-      const gone = (state: string) => stage.seen.states('client').at(-1) === state;
-      await stage.until(closes ? 'TIME-WAIT' : 'the end of FIN-WAIT-2', () =>
-        gone(closes ? 'TIME-WAIT' : 'CLOSED'),
+      const at = (host: string) => stage.seen.states(host).at(-1);
+      await stage.until(closes ? 'TIME-WAIT and the last ACK' : 'the end of FIN-WAIT-2', () =>
+        closes ? at('client') === 'TIME-WAIT' && at('server') === 'CLOSED' : at('client') === 'CLOSED',
       );
       const left = (await server.sockets()).filter(({ state }) => state !== 'LISTEN');
       return { read: end.result, left: left.map(({ state }) => state).join() };

@@ -33,7 +33,7 @@ export const experiment = defineExperiment(
       lasts('connect takes one round trip', ms, 100, 100),
       same(
         'three segments cross',
-        seen.packets().map(({ flags = [] }) => flags.join()),
+        seen.packets({ protocol: 'tcp' }).map(({ flags = [] }) => flags.join()),
         ['SYN', 'SYN,ACK', 'ACK'],
       ),
       inOrder('the client', seen.states('client'), ['CLOSED', 'SYN-SENT', 'ESTABLISHED']),
@@ -51,8 +51,8 @@ export const experiment = defineExperiment(
       knobs: { delayMs: 0 },
       expect: ({ errno, ms }, seen) => [
         is('connect succeeds', errno, null),
-        { claim: 'connect takes less than 50 ms', ok: ms < 50, seen: `${ms.toFixed(2)} ms` },
-        is('three segments cross', seen.packets().length, 3),
+        { claim: 'connect takes less than the 100 ms', ok: ms < 100, seen: `${ms.toFixed(2)} ms` },
+        is('three segments cross', seen.packets({ protocol: 'tcp' }).length, 3),
       ],
     },
   },

@@ -40,7 +40,10 @@ export const experiment = defineExperiment(
         await server.recv(s);
         await server.close(s);
       }
-      await stage.settled();
+      await stage.until('ten times TIME-WAIT', ({ states }) => {
+        const waits = states('client').filter((state) => state === 'TIME-WAIT');
+        return waits.length === PORTS;
+      });
       const waiting = (await client.sockets()).filter(({ state }) => state === 'TIME-WAIT');
       const seconds = Math.max(...waiting.map(({ timer }) => (timer?.expiresMs ?? 0) / 1000));
 
@@ -48,7 +51,7 @@ export const experiment = defineExperiment(
       await stage.pass(1100);
       await say('One more.');
       await stage.settled();
-      const packets = stage.seen.packets().length;
+      const packets = stage.seen.packets({ protocol: 'tcp' }).length;
       const { result: c } = await client.socket();
       const eleventh = await client.connect(c, 'server:80');
       await stage.settled();
@@ -57,7 +60,7 @@ export const experiment = defineExperiment(
         errno: eleventh.errno,
         waiting: waiting.length,
         seconds,
-        sent: stage.seen.packets().length - packets,
+        sent: stage.seen.packets({ protocol: 'tcp' }).length - packets,
         recycled: counters['TcpExt.TWRecycled'] ?? 0,
       };
     },

@@ -60,7 +60,12 @@ export const experiment = defineExperiment(
       'A sender does not know how much the network can carry, so it begins with 10 segments, 14 kB, and may send two more for each one that is acknowledged: twice as many in every round trip. Until the line is full, the time depends on the round trip alone, and a faster line changes nothing. That is why short transfers over long ways are slow on any line. A connection that has been in use has learned; but after a pause of one retransmission timeout Linux forgets again and begins with 10.',
     remedy:
       'Keep connections and use them again; on servers whose connections rest between requests, set net.ipv4.tcp_slow_start_after_idle to 0. Send less before the first answer (14 kB is one flight), or be nearer to your clients. `ip route change … initcwnd 20` begins with more.',
-    references: ['RFC 5681 section 3.1 and 4.1', 'RFC 6928', 'RFC 7661', 'ip-sysctl: tcp_slow_start_after_idle'],
+    references: [
+      'RFC 5681 section 3.1 and 4.1',
+      'RFC 6928',
+      'RFC 7661',
+      'ip-sysctl: tcp_slow_start_after_idle',
+    ],
     twin: {
       title: 'A connection that is warm, with tcp_slow_start_after_idle at 0.',
       knobs: { warm: true },

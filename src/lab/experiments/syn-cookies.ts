@@ -66,7 +66,9 @@ export const experiment = defineExperiment(
       same('window scaling and SACK are lost', options, []),
     ],
     moment: (_, seen) =>
-      seen.packets({ from: 'server', flags: 'SA' }).find(({ connection = '' }) => connection.includes('10.9.0.1:')),
+      seen
+        .packets({ from: 'server', flags: 'SA' })
+        .find(({ connection = '' }) => connection.includes('10.9.0.1:')),
     explanation:
       'When the queue is full, the server answers a SYN and forgets it. What it must know later is put into the sequence number of the SYN,ACK: a keyed sum of addresses, ports and time, and three bits for the segment size. The acknowledgment that comes back is that number plus one, so the server can check it and make the connection out of nothing. There is no room in it for the options of the SYN. If the client uses timestamps, Linux hides window scale and SACK in the lowest bits of the timestamp that comes back as well; without them, the connection gets a window of at most 64 kB and no SACK for its whole life.',
     remedy:

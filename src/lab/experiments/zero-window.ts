@@ -52,10 +52,7 @@ export const experiment = defineExperiment(
         read = (await server.received(s, written)).bytes.length;
       } else {
         await say('The client’s kernel asks whether there is room.');
-        await stage.until(
-          'the probes',
-          (seen) => probes(seen).length >= PROBES,
-        );
+        await stage.until('the probes', (seen) => probes(seen).length >= PROBES);
       }
       await stage.settled();
       const mine = (await client.sockets()).find(({ peer }) => peer.port === 80);
@@ -66,7 +63,11 @@ export const experiment = defineExperiment(
       const gaps = moments.slice(1).map((at, index) => at - moments[index]!);
       return [
         is('the client’s buffer is full: EAGAIN', errno, 'EAGAIN'),
-        holds('the server advertises a window of 0', closed(seen) !== undefined, String(closed(seen)?.window)),
+        holds(
+          'the server advertises a window of 0',
+          closed(seen) !== undefined,
+          String(closed(seen)?.window),
+        ),
         atLeast('the client asks, with empty segments', moments.length, PROBES),
         holds(
           'each time it waits twice as long',
@@ -84,7 +85,12 @@ export const experiment = defineExperiment(
       'Each acknowledgment says how many more bytes the receiver has room for. When its program does not read, the room shrinks to 0, and the sender must stop. It then asks from time to time with an empty segment, first after 200 ms and later every two minutes, because the message that there is room again might be lost. As long as these probes are answered, nothing is wrong in the eyes of TCP: neither end gives up. The sending program sees a write that blocks, or EAGAIN, and nothing else; keep-alive does not help either.',
     remedy:
       'Look at the reader: `sockscope ls` shows a large Recv-Q on its side and a large Send-Q with the persist timer on the other. Read always, in a task of its own. In the writer give each write a time limit of its own, or set TCP_USER_TIMEOUT, which ends a connection whose window stays closed for so long.',
-    references: ['RFC 9293 section 3.8.6.1', 'RFC 1122 section 4.2.2.17', 'RFC 6429', 'tcp(7), TCP_USER_TIMEOUT'],
+    references: [
+      'RFC 9293 section 3.8.6.1',
+      'RFC 1122 section 4.2.2.17',
+      'RFC 6429',
+      'tcp(7), TCP_USER_TIMEOUT',
+    ],
     twin: {
       title: 'The server reads.',
       knobs: { reads: true },

@@ -22,7 +22,8 @@ const WAIT_MS = 100;
 export interface Crowd {
   /** `run` is called with the events of this descriptor until it is closed. */
   watch(fd: number, bits: number, run: (bits: number) => void): void;
-  change(fd: number, bits: number): void;
+  /** From now on for other events, with another function. */
+  change(fd: number, bits: number, run: (bits: number) => void): void;
   close(fd: number): void;
   /** Serves until it is so, or until so much time has passed: then false. */
   serve(over: () => boolean, longestMs: number): Promise<boolean>;
@@ -53,7 +54,8 @@ export function createCrowd(): Crowd {
       runs.set(fd, run);
       controlEpoll(epoll, EPOLL_OPERATIONS.add, fd, bits);
     },
-    change(fd, bits) {
+    change(fd, bits, run) {
+      runs.set(fd, run);
       controlEpoll(epoll, EPOLL_OPERATIONS.mod, fd, bits);
     },
     close(fd) {

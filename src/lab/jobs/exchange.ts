@@ -40,13 +40,13 @@ async function receive(fd: number, length: number, { now, record }: JobTools): P
   for (let left = length; left > 0; ) {
     const at = now();
     const most = left;
-    const result = await new Promise<number>((resolve) =>
-      recvCall.aside([fd, address, most, 0], resolve),
-    );
+    const result = await new Promise<number>((resolve) => recvCall.aside([fd, address, most, 0], resolve));
     const text = new TextDecoder().decode(bytes.subarray(0, Math.max(0, result)));
     record({ name: 'recv', args: [fd, JSON.stringify(text), most, 0], at, took: now() - at, result, fd });
     if (result <= 0) {
-      throw new Error(`recv gave ${result < 0 ? errnoName(result) : 'the end'} where ${most} bytes were wanted`);
+      throw new Error(
+        `recv gave ${result < 0 ? errnoName(result) : 'the end'} where ${most} bytes were wanted`,
+      );
     }
     left -= result;
   }

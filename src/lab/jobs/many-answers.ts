@@ -1,11 +1,11 @@
-/** A server of one-line answers on one thread, `{ listener }` being non-blocking. It goes on until its program ends. */
+/** A server that answers every request with 204, on one thread: `{ listener }`, which is non-blocking. It goes on until its program ends. */
 import { recvCall, sendCall } from '../../kernel/calls.ts';
 import { NONBLOCK } from '../../kernel/calls-flags.ts';
 import { plainMemory } from '../../kernel/calls-message.ts';
 import type { Job } from '../job.ts';
 import { acceptAll, createCrowd, IN } from './crowd.ts';
 
-const ANSWER = Buffer.from('HTTP/1.0 204 No Content\r\n\r\n');
+const ANSWER = Buffer.from('HTTP/1.1 204 No Content\r\n\r\n');
 const EAGAIN = -11;
 
 export const job: Job = {
@@ -14,23 +14,20 @@ export const job: Job = {
     const request = plainMemory(4096);
     const answer = plainMemory(ANSWER.length);
     answer.bytes.set(ANSWER);
-    let served = 0;
     crowd.watch(Number(listener), IN, () =>
       acceptAll(Number(listener), NONBLOCK, (fd) =>
         crowd.watch(fd, IN, () => {
           const came = recvCall.now(fd, request.address, request.bytes.length, 0);
-          if (came === EAGAIN) {
-            return;
-          }
           if (came > 0) {
+            // The client asks one thing at a time: what came is one request.
             sendCall.now(fd, answer.address, ANSWER.length, 0);
-            served += 1;
+          } else if (came !== EAGAIN) {
+            crowd.close(fd);
           }
-          crowd.close(fd);
         }),
       ),
     );
     await crowd.serve(() => false, Number.POSITIVE_INFINITY);
-    return served;
+    return null;
   },
 };

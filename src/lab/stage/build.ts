@@ -60,7 +60,10 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
     path: wish.wire ?? {},
     hosts: ownersOf(plan),
     onEvents: intake.add,
-    onBroken: waits.broke,
+    onBroken: (why) =>
+      waits.broke(
+        new SockscopeError('LAB_BROKE', `The wire broke: ${why}.`, 'This is a bug, please report it.', 1),
+      ),
   });
   const common: Common = {
     home,

@@ -16,6 +16,7 @@ interface Kept {
   readonly text: { stdout: string; stderr: string };
   readonly heard: Set<() => void>;
   readonly exited: Promise<Exit>;
+  ended: Exit | null;
   end(exit: Exit): void;
 }
 
@@ -39,7 +40,8 @@ export function createChildren(
     hear(message) {
       const one = of(message.child);
       if (message.type === 'childExit') {
-        one.end({ code: message.code, signal: message.signal });
+        one.ended = { code: message.code, signal: message.signal };
+        one.end(one.ended);
       } else {
         one.text[message.what] = (one.text[message.what] + message.text).slice(-MOST_TEXT);
       }
@@ -69,35 +71,48 @@ function keep(): Kept {
   const exited = new Promise<Exit>((resolve) => {
     end = resolve;
   });
-  return { text: { stdout: '', stderr: '' }, heard: new Set(), exited, end };
+  return { text: { stdout: '', stderr: '' }, heard: new Set(), exited, ended: null, end };
 }
 
 function prints(one: Kept, what: RegExp, timeoutMs: number): Promise<string> {
   const found = (): string | null => {
     const { stdout, stderr } = one.text;
-    return what.test(stdout) ? stdout : what.test(stderr) ? stderr : null;
+    // `search` is not led astray by a flag g, as `test` is.
+    return stdout.search(what) >= 0 ? stdout : stderr.search(what) >= 0 ? stderr : null;
   };
   return new Promise((resolve, reject) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      one.heard.delete(look);
+    };
     const look = (): void => {
       const text = found();
       if (text !== null) {
-        clearTimeout(timer);
-        one.heard.delete(look);
+        done();
         resolve(text);
+      } else if (one.ended !== null) {
+        const { code, signal } = one.ended;
+        done();
+        reject(inVain(one, what, `before it ended (${signal ?? `exit ${code}`})`));
       }
     };
     const timer = setTimeout(() => {
-      one.heard.delete(look);
-      reject(
-        new SockscopeError(
-          'LAB_WAITED',
-          `The program did not print ${what} within ${timeoutMs} ms; it printed ${JSON.stringify((one.text.stdout + one.text.stderr).slice(-200))}.`,
-          'Look at what it prints, or wait longer.',
-          1,
-        ),
-      );
+      done();
+      reject(inVain(one, what, `within ${timeoutMs} ms`));
     }, timeoutMs);
     one.heard.add(look);
     look();
   });
+}
+
+const SHOWN = 200;
+
+function inVain({ text }: Kept, what: RegExp, when: string): SockscopeError {
+  const printed = (text.stdout + text.stderr).slice(-SHOWN);
+  return new SockscopeError(
+    'LAB_WAITED',
+    `The program did not print ${what} ${when}; it printed ${printed === '' ? 'nothing' : JSON.stringify(printed)}.`,
+    'Look at what it prints, or wait longer.',
+    1,
+  );
 }

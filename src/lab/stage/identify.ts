@@ -17,6 +17,7 @@ export function createIdentify(netns: number): Identify {
   const generations = trackGenerations(listening);
   const packets = new Map<number, string>();
   const identified = identifiedPackets(netns, generations);
+  const ours = createOurs(state);
   let out: Event[] = [];
 
   function tupleSight(at: number, tuple: RawTuple, more: object): Sighted | null {
@@ -28,10 +29,13 @@ export function createIdentify(netns: number): Identify {
 
   function packet({ frame, at, host, segment, id }: RawPacket): void {
     const about = { host, interface: segment, id, frame };
-    const events = identified.read(
-      (lane) => lane.frame(frame, 0, frame.length, frame.length, at, LINK.ethernet),
-      about,
-    );
+    const events = identified.read((lane) => {
+      lane.frame(frame, 0, frame.length, frame.length, at, LINK.ethernet);
+      if (lane.flow !== null) {
+        const [local, peer] = lane.flow.ends;
+        ours.witness({ local, peer });
+      }
+    }, about);
     const [first] = events;
     if (first?.type === 'packet' && first.connection !== undefined) {
       packets.set(id, first.connection);
@@ -91,6 +95,7 @@ export function createIdentify(netns: number): Identify {
         break;
       case 'info': {
         const { tuple, ...rest } = raw;
+        ours.witness(tuple);
         // Sockets that are still shaking hands have timers and queues too: it does not show that the connection is open.
         out.push({ ...rest, ...ends(tupleSight(raw.at, tuple, { state: 'CLOSED' })) });
         break;

@@ -3,12 +3,14 @@
  * So a traced change is ours only when its ends have also been met by a witness that sees nothing but this stage: a frame on its
  * wire, a call of its programs, a look at its hosts. A connecting socket changes just before its SYN is seen; it waits for it. Pure.
  */
-import { endpointText } from '../../session/connection.ts';
+import { endpointText, plainAddress } from '../../session/connection.ts';
 import type { RawState, RawTuple } from './protocol.ts';
+
+type Ends = Pick<RawTuple, 'local' | 'peer'>;
 
 export interface Ours {
   /** Somebody here has met these ends; what waits for that is let through. */
-  witness(tuple: RawTuple): void;
+  witness(ends: Ends): void;
   /** Whether it is known to be ours; if not yet, it is kept until it is, or for a while. */
   told(state: RawState): boolean;
 }
@@ -21,8 +23,8 @@ export function createOurs(through: (state: RawState) => void): Ours {
   const met = new Set<string>();
   let waiting: RawState[] = [];
 
-  function witness(tuple: RawTuple): void {
-    const key = keyOf(tuple);
+  function witness(ends: Ends): void {
+    const key = keyOf(ends);
     if (met.has(key)) {
       return;
     }
@@ -53,7 +55,10 @@ export function createOurs(through: (state: RawState) => void): Ours {
 }
 
 /** Of either side. */
-function keyOf({ local, peer }: RawTuple): string {
-  const [one, other] = [endpointText(local), endpointText(peer)];
+function keyOf({ local, peer }: Ends): string {
+  const [one, other] = [textOf(local), textOf(peer)];
   return one < other ? `${one} ${other}` : `${other} ${one}`;
 }
+
+const textOf = ({ address, port }: Ends['local']): string =>
+  endpointText({ address: plainAddress(address), port });

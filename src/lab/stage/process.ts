@@ -25,6 +25,11 @@ export function runStageProcess(entries: StageEntries): void {
 
   // Nobody speaks with us any more: everything inside ends with us, because we are its first process.
   process.on('disconnect', () => process.exit(0));
+  // Node would print the line of the built file as well, which is as long as the file.
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(error.stack ?? error.message);
+    process.exit(1);
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => process.exit(0));
   }

@@ -7,7 +7,7 @@ export interface Waits {
   /** Something new was seen. */
   look(): void;
   /** Nothing will be seen any more. */
-  broke(why: string): void;
+  broke(error: Error): void;
 }
 
 const USUAL_MS = 5000;
@@ -21,12 +21,18 @@ interface Waiting {
 
 export function createWaits(seen: Seen): Waits {
   const waiting = new Set<Waiting>();
+  let over: Error | null = null;
 
   function until(what: string, holds: (seen: Seen) => boolean, timeoutMs = USUAL_MS): Promise<void> {
-    if (holds(seen)) {
-      return Promise.resolve();
-    }
     return new Promise((resolve, reject) => {
+      if (holds(seen)) {
+        resolve();
+        return;
+      }
+      if (over !== null) {
+        reject(over);
+        return;
+      }
       const done = (): void => {
         clearTimeout(timer);
         clearInterval(again);
@@ -34,9 +40,15 @@ export function createWaits(seen: Seen): Waits {
       };
       const one: Waiting = {
         look() {
-          if (holds(seen)) {
+          try {
+            if (holds(seen)) {
+              done();
+              resolve();
+            }
+          } catch (error) {
+            // The asker's own mistake is the asker's to hear of.
             done();
-            resolve();
+            reject(error);
           }
         },
         fail(error) {
@@ -57,9 +69,10 @@ export function createWaits(seen: Seen): Waits {
         one.look();
       }
     },
-    broke(why) {
+    broke(error) {
+      over = error;
       for (const one of waiting) {
-        one.fail(new Error(why));
+        one.fail(error);
       }
     },
   };

@@ -26,13 +26,13 @@ export interface CallWords {
   readonly name: string;
 }
 
-/** Close-on-exec, which nearly every socket is, would take a line of each lane that is not to be read in it. */
+/** What is not known yet has no words. Close-on-exec, which nearly every socket is, would take a line of each lane that is not to be read in it. */
 export function callWords(call: Syscall, ascii: boolean, glyphs: Glyphs): CallWords {
   const name = clean(call.name, ascii);
   const { result, errno } = call;
   const args = call.fd !== undefined && call.args[0] !== call.fd ? [call.fd, ...call.args] : call.args;
   const said = args
-    .filter((value) => value !== 'SOCK_CLOEXEC')
+    .filter((value) => value !== 'SOCK_CLOEXEC' && value !== null)
     .map((value) => clean(valueText(value, glyphs, 0), ascii).replace('|SOCK_CLOEXEC', ''))
     .join(', ');
   const took = call.took !== null && call.took >= SHOWN ? [piece(` ${span(call.took)}`, 'dim')] : [];

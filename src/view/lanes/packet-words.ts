@@ -110,7 +110,12 @@ export function createPacketWords(glyphs: Glyphs): (packet: Packet) => PacketWor
       ...(length > 0 && /^(PSH,)?ACK$/.test(words) ? [join(place, ...suffix)] : []),
       join(words, briefPlace, ...suffix),
       join(words, ...suffix),
-      ...(suffix.length > 0 ? [join(...suffix)] : []),
+      // Trouble may stand alone; a window that grew is the first thing to leave out.
+      ...(suffix.length === 0
+        ? []
+        : named === undefined && !zero
+          ? [join(words, place), join(words)]
+          : [join(...suffix)]),
     ];
     const grave = zero || notes.includes('bad-checksum') || notes.includes('malformed');
     const kind = `${words}|${length > 0 ? 'data' : ''}|${zero ? 'zero' : ''}|${named?.[0] ?? ''}`;

@@ -1,6 +1,10 @@
-/** The events of one traced program: its calls with the connections they belong to, the states of those, and what came out in the end. */
-import type { Event, SocketState, StateChange, Syscall } from '../../session/events.ts';
-import { trackGenerations } from '../../session/generations.ts';
+/** The events of traced programs: their calls with the connections they belong to, the states and the packets of those, and what came out in the end. */
+import type { Tuple } from '../../session/connection.ts';
+import type { Event, Lost, SocketState, StateChange, Syscall } from '../../session/events.ts';
+import { type Generations, trackGenerations } from '../../session/generations.ts';
+import type { Endpoint } from '../../session/socket.ts';
+import type { TracedPackets } from '../traced-packets.ts';
+import { peersHere } from './peers-here.ts';
 import { createStates, type Holder, listeningHere } from './states.ts';
 import type { TracedCall } from './traced-call.ts';
 
@@ -28,6 +32,12 @@ export interface ProgramSession {
   calls(batch: readonly TracedCall[]): Event[];
   /** `last`: when the program has ended. */
   sample(last: boolean): StateChange[];
+  /** What crossed, and calls that were waiting for it. Without a capture there is nothing. `last`: everything up to now. */
+  packets(last: boolean): Event[];
+  /** A connection that was there before us: its packets and states are told as well. Returns what can be said of it. */
+  watch(tuple: Omit<Tuple, 'netns'>, known: { readonly cookie: string; readonly state: SocketState }): Event[];
+  /** An end that strangers speak to. */
+  listens(protocol: 'tcp' | 'udp', end: Endpoint): void;
   /** Whose socket it is: for lines about an end that is not the program's. */
   holder(change: StateChange): Holder | null;
   summary(): ProgramSummary;
@@ -38,7 +48,20 @@ export interface ProgramSessionOptions {
   readonly host: string;
   readonly netns: number;
   readonly now: () => number;
+  /** Absent: there is no capture. */
+  readonly packets?: (generations: Generations) => TracedPackets;
 }
+
+/** A call whose ends are not all known: the packets that cross meanwhile show them. */
+interface Unsure {
+  readonly event: Syscall;
+  readonly call: TracedCall;
+  readonly tuple: Tuple;
+  readonly told: number;
+}
+
+/** Packets come through a ring, which hands them over when a block is full or some milliseconds are over. */
+const UNSURE_NS = 40e6;
 
 /** Who connects has sent the SYN: the listener may be gone by the time we look for it. */
 const BEGINNINGS: Readonly<Record<string, { readonly state: SocketState }>> = {
@@ -49,10 +72,14 @@ const BEGINNINGS: Readonly<Record<string, { readonly state: SocketState }>> = {
 
 const MOST_CONNECTIONS = 65_536;
 
-export function createProgramSession({ host, netns, now }: ProgramSessionOptions): ProgramSession {
+export function createProgramSession(options: ProgramSessionOptions): ProgramSession {
+  const { host, netns, now } = options;
   const here = listeningHere();
   const generations = trackGenerations(here.listening);
   const states = createStates({ host, generations, now });
+  const crossing = options.packets?.(generations) ?? null;
+  const peers = peersHere();
+  let unsure: Unsure[] = [];
   const totals = new Map<string, { calls: number; tookNs: number; errors: Map<string, number> }>();
   const connections = new Map<string, { client: string | null; server: string | null }>();
   let full = false;
@@ -73,26 +100,58 @@ export function createProgramSession({ host, netns, now }: ProgramSessionOptions
       result,
       ...(errno === undefined ? {} : { errno }),
     };
-    if (tuple === undefined || tuple.local.port === 0 || tuple.peer.port === 0) {
+    if (tuple === undefined) {
       return [event];
     }
     const whole = { netns, ...tuple };
+    if (name === 'listen' || (tuple.protocol === 'udp' && tuple.peer.port === 0 && tuple.local.port !== 0)) {
+      crossing?.wantAll(tuple.protocol, tuple.local);
+    }
+    if (crossing !== null && took !== null && isUnsure(call)) {
+      unsure.push({ event, call, tuple: whole, told: now() });
+      return [];
+    }
+    return known(event, call, whole);
+  }
+
+  /** A refused connect has given its port back; who sends from any address does not say from which. */
+  function isUnsure({ name, tuple }: TracedCall): boolean {
+    if (tuple === undefined || tuple.peer.port === 0) {
+      return false;
+    }
+    return tuple.protocol === 'tcp'
+      ? name === 'connect' && tuple.local.port === 0
+      : tuple.local.port !== 0 && (tuple.local.address === '0.0.0.0' || tuple.local.address === '::');
+  }
+
+  function known(event: Syscall, call: TracedCall, tuple: Tuple): Event[] {
+    const { at, took, name, socket, state } = call;
+    if (tuple.local.port === 0 || tuple.peer.port === 0) {
+      return [event];
+    }
     const { connection, side } = generations.sight({
       at,
-      tuple: whole,
+      tuple,
       ...(socket === undefined || tuple.protocol !== 'tcp' ? {} : { cookie: socket }),
       ...BEGINNINGS[name],
     });
-    if (tuple.protocol === 'tcp') {
-      full = !states.track(whole) || full;
-    }
+    const events: Event[] = [{ ...event, connection: connection.id, side }, ...follow(tuple, side, at)];
     remember(connection.id);
-    const known = { ...event, connection: connection.id, side };
     if (state === undefined || socket === undefined || took === null) {
-      return [known];
+      return events;
     }
-    const change = states.saw(whole, socket, state, at + took);
-    return change === null ? [known] : [known, noted(change)];
+    const change = states.saw(tuple, socket, state, at + took);
+    return change === null ? events : [...events, noted(change)];
+  }
+
+  /** From now on. Says, once for each side, that the other end is not here. */
+  function follow(tuple: Tuple, side: 'client' | 'server', at: number): Lost[] {
+    if (tuple.protocol === 'tcp') {
+      full = !states.track(tuple) || full;
+    }
+    crossing?.want(tuple);
+    const away = peers.away(tuple.peer, side);
+    return away === null ? [] : [{ type: 'lost', at, count: null, ...away }];
   }
 
   function noted(change: StateChange): StateChange {
@@ -147,6 +206,34 @@ export function createProgramSession({ host, netns, now }: ProgramSessionOptions
       }
       return events;
     },
+    watch(given, { cookie, state }) {
+      const tuple = { netns, ...given };
+      const at = now();
+      const { connection, side } = generations.sight({ at, tuple, cookie, state });
+      remember(connection.id);
+      const events: Event[] = follow(tuple, side, at);
+      const change = tuple.protocol === 'tcp' ? states.saw(tuple, cookie, state, at) : null;
+      return change === null ? events : [...events, noted(change)];
+    },
+    listens: (protocol, end) => crossing?.wantAll(protocol, end),
+    packets(last) {
+      if (crossing === null) {
+        return [];
+      }
+      const crossed = last ? crossing.finish() : crossing.read();
+      const waited = unsure;
+      unsure = [];
+      for (const one of waited) {
+        const { call, event, tuple, told } = one;
+        const complete = crossing.complete(tuple, call.at, call.at + (call.took ?? 0));
+        if (complete === null && !last && now() < told + UNSURE_NS) {
+          unsure.push(one);
+        } else {
+          crossed.push(...known(event, call, complete ?? tuple));
+        }
+      }
+      return waited.length === unsure.length ? crossed : [...crossed, ...crossing.read()];
+    },
     sample(last) {
       return states.sample(now(), last).map(noted);
     },
@@ -159,6 +246,7 @@ export function createProgramSession({ host, netns, now }: ProgramSessionOptions
     }),
     close() {
       states.close();
+      crossing?.close();
       here.close();
     },
   };
