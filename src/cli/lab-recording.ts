@@ -1,4 +1,4 @@
-/** `-w` of the lab: the session as a file, opened before the run, closed whatever happens. */
+/** `-w` of the lab and of traced programs: the session as a file, opened before the run, closed whatever happens. */
 import type { Event, SessionHeader } from '../session/events.ts';
 import { eventWords } from '../view/lab/event-words.ts';
 import { several } from '../view/units.ts';
@@ -13,9 +13,15 @@ export interface Recording {
   finish(): string;
 }
 
-export function openRecording(path: string, about: string, face: LabFace): Recording {
+/** `live`: a real machine's session, not one of the lab's hosts. */
+export function openRecording(
+  path: string,
+  about: string,
+  face: Pick<LabFace, 'open'>,
+  live = false,
+): Recording {
   const target = face.open(path);
-  const file = createSessionFile({ version, about, write: target.write, words: eventWords });
+  const file = createSessionFile({ version, about, live, write: target.write, words: eventWords });
   let begun = false;
   return {
     begins(header) {

@@ -1,24 +1,25 @@
 /** What `sockscope run` does. */
 import { writeSync } from 'node:fs';
-import { constants, hostname } from 'node:os';
+import { constants } from 'node:os';
 import { join } from 'node:path';
-import type { Event } from '../session/events.ts';
-import { encode } from '../session/ndjson.ts';
+import { SockscopeError } from '../errors.ts';
 import { painter, wantsColour } from '../view/colour.ts';
-import { startSession } from '../watch/session.ts';
 import { forwardTo } from '../watch/syscalls/forward.ts';
-import { createProgramSession, type ProgramSession } from '../watch/syscalls/program-session.ts';
 import { type Exit, traceProgram } from '../watch/syscalls/trace-program.ts';
-import { eventLine, summaryLines, type Who } from './run-lines.ts';
+import { openRecording } from './lab-recording.ts';
+import { programDrawing } from './program-drawing.ts';
+import { lookAtPrograms } from './program-look.ts';
+import { summaryLines } from './program-summary.ts';
+import { writtenFile } from './written-file.ts';
 
-const LOOK_MS = 10;
-const STANDARD_ERROR = 2;
-
-/** Where our lines go. `who`: whose call or socket an event is about. */
-interface Drawing {
-  add(event: Event, who: Who | null): void;
-  end(lines: () => readonly string[]): void;
+export interface RunFlags {
+  readonly json?: boolean;
+  readonly write?: string;
 }
+
+const STANDARD_ERROR = 2;
+const NARROWEST = 40;
+const USUAL = 100;
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
@@ -37,103 +38,76 @@ function put(text: string): void {
   }
 }
 
-function drawingFor(json: boolean): Drawing {
-  const paint = painter(wantsColour(process.stderr.isTTY === true, process.env));
-  return json
-    ? { add: (event) => put(encode(event)), end: () => {} }
-    : {
-        add(event, who) {
-          const line = eventLine(event, who, paint);
-          if (line !== null) {
-            put(line);
-          }
-        },
-        end: (lines) => put(lines().join('\n')),
-      };
+function putLines(lines: readonly string[]): void {
+  if (lines.length > 0) {
+    put(lines.join('\n'));
+  }
 }
 
-export async function runProgram([command = '', ...args]: readonly string[], json: boolean): Promise<void> {
-  const { clock, netns } = startSession();
-  const host = hostname();
-  const drawing = drawingFor(json);
-  const session = createProgramSession({ host, netns, now: () => clock.now() });
-  const lost = (why: string): void =>
-    drawing.add({ type: 'lost', at: clock.now(), source: 'run', count: null, why }, null);
+export async function runProgram(
+  [command = '', ...args]: readonly string[],
+  { json = false, write }: RunFlags,
+): Promise<void> {
+  if (write === '-') {
+    throw new SockscopeError(
+      'RUN_WRITE',
+      "Standard output is the program's.",
+      'Record into a file: -w run.pcapng.',
+      2,
+    );
+  }
+  const colour = wantsColour(process.stderr.isTTY === true, process.env);
+  const paint = painter(colour);
+  const note = (text: string): void => (json ? undefined : put(paint.dim(text)));
+  const recording =
+    write === undefined
+      ? null
+      : openRecording(write, `sockscope run ${command}`, { open: writtenFile }, true);
+  const columns = Math.max(NARROWEST, process.stderr.columns ?? USUAL);
+  const look = lookAtPrograms(programDrawing({ json, columns, colour, put: putLines, file: recording }));
   let exit: Exit | null = null;
+  let endedAt = 0;
   let gone: () => void = () => {};
   const over = new Promise<void>((resolve) => {
     gone = resolve;
   });
-
-  function look(last = false): void {
-    for (const change of session.sample(last)) {
-      drawing.add(change, session.holder(change));
-    }
-  }
-
-  const now = clock.now();
-  const trace = traceProgram({
-    command,
-    args,
-    env: process.env,
-    stdio: ['inherit', 'inherit', 'inherit'],
-    // What CLOCK_MONOTONIC was when the session's clock was 0.
-    start: { monotonic: process.hrtime.bigint() - BigInt(Math.round(now)), realtime: clock.startedAt.ns },
-    entry: join(__dirname, 'trace-worker.js'),
-    onCalls(batch) {
-      const programs = new Map(batch.map(({ pid, program }) => [pid, program]));
-      for (const event of session.calls(batch)) {
-        drawing.add(event, whoIsIn(event, programs, session));
-      }
-      look();
-    },
-    onExit(how) {
-      exit = how;
-    },
-    onTrouble: lost,
-    onGone: () => gone(),
-  });
-  if (json) {
-    put(
-      encode({
-        v: 1,
-        type: 'session',
-        startedAt: clock.startedAt,
-        host,
-        clock: { source: 'monotonic', uncertaintyNs: clock.uncertaintyNs },
-      }),
-    );
-  }
-  lost('packets: run shows system calls and states; sockscope watch shows what crosses the wire');
-  const stopForwarding = forwardTo(trace, () => exit !== null);
-  // Behind the calls that have arrived meanwhile.
-  let behind: NodeJS.Immediate | undefined;
-  const looking = setInterval(() => {
-    behind = setImmediate(() => look());
-  }, LOOK_MS);
+  let stopForwarding = (): void => {};
   try {
+    const trace = traceProgram({
+      command,
+      args,
+      env: process.env,
+      stdio: ['inherit', 'inherit', 'inherit'],
+      start: look.start,
+      entry: join(__dirname, 'trace-worker.js'),
+      onCalls: look.calls,
+      onExit(how) {
+        exit = how;
+        endedAt = look.now();
+      },
+      onTrouble: (why) => look.lost('calls', why),
+      onGone: () => gone(),
+    });
+    stopForwarding = forwardTo(trace, () => exit !== null);
+    look.begin();
+    if (look.noPackets !== null) {
+      note(`packets not visible: ${look.noPackets}`);
+      if (json || recording !== null) {
+        look.lost('packets', `not visible: ${look.noPackets}`);
+      }
+    }
     await trace.pid();
     await over;
   } finally {
-    clearInterval(looking);
-    clearImmediate(behind);
     stopForwarding();
+    look.end();
+    const written = recording?.finish() ?? '';
+    note(written);
   }
-  look(true);
-  drawing.end(() => summaryLines(session.summary(), ending(command, exit, clock.now())));
-  session.close();
+  if (!json) {
+    put(summaryLines(look.session.summary(), ending(command, exit, endedAt)).join('\n'));
+  }
   process.exitCode = exitCode(exit);
-}
-
-function whoIsIn(event: Event, programs: ReadonlyMap<number, string>, session: ProgramSession): Who | null {
-  switch (event.type) {
-    case 'syscall':
-      return { pid: event.pid, program: programs.get(event.pid) ?? '' };
-    case 'state':
-      return session.holder(event);
-    default:
-      return null;
-  }
 }
 
 function ending(command: string, exit: Exit | null, at: number): string {

@@ -1,14 +1,16 @@
-/** `sockscope run -- CMD`: a program's system calls on sockets, and the states of its connections. */
+/** `sockscope run -- CMD`: a program's system calls on sockets, the states and the packets of its connections. */
 import type { Command } from 'commander';
+import type { RunFlags } from './run-run.ts';
 
 export function define(command: Command): Command {
   return command
     .argument('<command...>', 'a program and its arguments, behind --')
     .option('--json', 'one event per line, on standard error as well')
+    .option('-w, --write <file.pcapng>', 'record packets, calls and states: Wireshark opens it')
     .addHelpText('after', EXAMPLES)
-    .action(async (words: string[], flags: { readonly json?: boolean }) => {
+    .action(async (words: string[], flags: RunFlags) => {
       const { runProgram } = await import('./run-run.ts');
-      await runProgram(words, flags.json === true);
+      await runProgram(words, flags);
     });
 }
 

@@ -13,6 +13,7 @@ export interface WatchFlags extends WireFlags {
   buffer: number;
   blockTimeout: number;
   live?: boolean;
+  lanes?: boolean;
   listInterfaces?: boolean;
 }
 

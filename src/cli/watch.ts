@@ -19,6 +19,7 @@ export function define(command: Command): Command {
     .option('-D, --list-interfaces', 'the interfaces there are')
     .option('-w, --write <file.pcapng>', 'record: Wireshark opens it, and so does sockscope open')
     .option('--live', 'a screen: connections, packets, bytes; keys to pause, filter and follow')
+    .option('--lanes', 'running programs: their calls, the states of their connections and the packets, side by side')
     .option('--no-owners', 'do not look up which program holds each end')
     .option('--promiscuous', 'also what is meant for others (tcpdump does that unless told not to, with -p)')
     .addOption(new Option('-p, --no-promiscuous-mode').hideHelp())
@@ -40,6 +41,10 @@ export function define(command: Command): Command {
     .addOption(new Option('--export <file>').hideHelp())
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[], flags: WatchFlags) => {
+      if (flags.lanes === true) {
+        const { runWatchLanes } = await import('./watch-lanes.ts');
+        return runWatchLanes(words, flags);
+      }
       const { listInterfaces, runWatch } = await import('./watch-run.ts');
       if (flags.listInterfaces === true) {
         return listInterfaces();
@@ -83,4 +88,9 @@ Examples:
   sockscope watch --connections                how each connection ended, and who ended it
   sockscope watch -i lo -w crash.pcapng        record; open it later with sockscope open
   sockscope watch note:retransmission
+  sockscope watch --lanes :8080                what both programs call, their kernels think, and what crosses
+  sockscope watch --lanes pid:1234             one program; here the words are those of sockscope ls
+
+--lanes traces the programs that match (ptrace), both ends of a connection when both are here, and those that come
+later. It lets them go when it ends; they go on. Without a match it waits for one.
 `;

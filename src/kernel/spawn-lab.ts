@@ -1,6 +1,7 @@
 /** The processes of a laboratory: the stage, which is the first of its own namespaces, and the programs on its hosts. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mayMakeNamespaces } from './spawn-program.ts';
+import { readFileSync } from 'node:fs';
+import { forbiddingSysctl, mayMakeNamespaces } from './spawn-program.ts';
 
 /** A process that is spoken to in whole messages. */
 export interface Speaking {
@@ -74,17 +75,34 @@ export function spawnLabStage(entry: string): Speaking {
   return speaking(child);
 }
 
+export interface NoStage {
+  readonly why: string;
+  /** A root of the machine could. */
+  readonly rootCould: boolean;
+}
+
 /** Null: namespaces can be made here, all of them at once. */
-export function whyNoStage(): string | null {
-  const first = mayMakeNamespaces() ? [] : AS_ROOT;
+export function whyNoStage(): NoStage | null {
+  const privileged = mayMakeNamespaces();
+  const first = privileged ? [] : AS_ROOT;
   const tried = spawnSync('unshare', [...first, ...NAMESPACES, '--', 'true'], { encoding: 'utf8' });
   if (tried.status === 0) {
     return null;
   }
   if ((tried.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
-    return 'the program unshare (of util-linux) is not there';
+    return { why: 'the program unshare (of util-linux) is not there', rootCould: false };
   }
-  return tried.stderr.trim() || 'unshare failed';
+  const limit = forbiddingSysctl() ?? noneOf('pid') ?? noneOf('mnt');
+  return { why: limit ?? (tried.stderr.trim() || 'unshare failed'), rootCould: !privileged };
+}
+
+function noneOf(kind: 'pid' | 'mnt'): string | null {
+  try {
+    const most = readFileSync(`/proc/sys/user/max_${kind}_namespaces`, 'latin1').trim();
+    return most === '0' ? `user.max_${kind}_namespaces is 0` : null;
+  } catch {
+    return null;
+  }
 }
 
 export interface ActorStart {

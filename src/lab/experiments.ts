@@ -61,6 +61,7 @@ export const experiments: readonly (() => Promise<{ experiment: Experiment }>)[]
   () => import('./experiments/exit-status.ts'),
   () => import('./experiments/listener-leaked-to-child.ts'),
   () => import('./experiments/thundering-herd.ts'),
+  () => import('./experiments/multiplex.ts'),
   // programs
   () => import('./experiments/keep-alive-race.ts'),
   () => import('./experiments/pooled-vs-unpooled.ts'),

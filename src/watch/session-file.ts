@@ -22,6 +22,8 @@ export interface SessionFileOptions {
   readonly version: string;
   /** What was recorded: `sockscope lab close-wait`. */
   readonly about: string;
+  /** A real machine's: packets begin with IP, and go in or out of its devices. Otherwise: each interface is a host's end of a wire. */
+  readonly live?: boolean;
   readonly write: (bytes: Uint8Array) => void;
   /** An event as a person reads it. */
   readonly words: (event: Event) => string;
@@ -45,7 +47,13 @@ interface Waiting {
   state: 'waiting' | 'void' | 'written';
 }
 
-export function createSessionFile({ version, about, write, words }: SessionFileOptions): SessionFile {
+export function createSessionFile({
+  version,
+  about,
+  live = false,
+  write,
+  words,
+}: SessionFileOptions): SessionFile {
   const out: Out = emptyOut(2 * PAGE);
   const interfaces = new Map<string, number>();
   const packetsById = new Map<number, Waiting>();
@@ -147,7 +155,18 @@ export function createSessionFile({ version, about, write, words }: SessionFileO
       const length = Math.max(frameLength, frame.length);
       const index = interfaceOf(event);
       const { comments } = one;
-      writePacket(out, index, seconds, nanoseconds, frame, 0, frame.length, length, comments, OUTBOUND);
+      writePacket(
+        out,
+        index,
+        seconds,
+        nanoseconds,
+        frame,
+        0,
+        frame.length,
+        length,
+        comments,
+        live ? 0 : OUTBOUND,
+      );
     }
     if (out.length > PAGE) {
       hand();
@@ -155,14 +174,14 @@ export function createSessionFile({ version, about, write, words }: SessionFileO
   }
 
   function interfaceOf({ host, interface: device }: Packet): number {
-    const name = `${host} ${device}`;
+    const name = live ? device : `${host} ${device}`;
     const known = interfaces.get(name);
     if (known !== undefined) {
       return known;
     }
     const index = interfaces.size;
     interfaces.set(name, index);
-    writeInterface(out, { linkType: LINK.ethernet, snapLength: 0, name });
+    writeInterface(out, { linkType: live ? LINK.raw : LINK.ethernet, snapLength: 0, name });
     return index;
   }
 
@@ -197,7 +216,7 @@ export function createSessionFile({ version, about, write, words }: SessionFileO
         application: `sockscope ${version}`,
         os: `${systemName()} ${release()}`,
         hardware: header.host,
-        comment: `recorded by ${about}; each interface is a host's end of the wire`,
+        comment: `recorded by ${about}${live ? '' : "; each interface is a host's end of the wire"}`,
       });
     },
     events(batch) {

@@ -47,6 +47,7 @@ const YOUNG_NS = 2e9;
 const UNSURE_NS = 1e6;
 const MOST_ENDS = 65_536;
 const MOST_SOURCES = 4096;
+const MOST_SYNS = 4096;
 
 /** Who spoke to whom: the sender is the local end. */
 interface Speaking {
@@ -60,7 +61,11 @@ export function tracedPackets(options: TracedPacketsOptions): TracedPackets {
   const identified = identifiedPackets(netns, generations);
   const wanted = new Set<string>();
   const ends = new Set<string>();
-  const young = youngFlows<Speaking>();
+  /** Those that a call has told of. */
+  const claimed = new Set<string>();
+  const young = youngFlows<Tuple>();
+  /** Who tried to connect lately. */
+  let syns: { readonly tuple: Tuple; readonly at: number }[] = [];
   /** Where datagrams to a peer really come from: a socket bound to no address does not know. */
   const sources = new Map<string, Tuple>();
   let out: Event[] = [];
@@ -121,10 +126,13 @@ export function tracedPackets(options: TracedPacketsOptions): TracedPackets {
       etherType: frame.protocol,
       ifindex: frame.ifindex,
     });
+    if (tuple.protocol === 'tcp' && spoken.begins && syns.length < MOST_SYNS) {
+      syns.push({ tuple, at: momentOf(frame.seconds, frame.nanoseconds) });
+    }
     if (isWanted(key, tuple)) {
       tell(early());
     } else {
-      young.keep(key, spoken.begins, () => spoken, early);
+      young.keep(key, spoken.begins, () => tuple, early);
     }
   }
 
@@ -143,30 +151,31 @@ export function tracedPackets(options: TracedPacketsOptions): TracedPackets {
     if (lost > 0) {
       out.push({ type: 'lost', at: now(), source: 'packets', count: lost, why: 'the ring was full' });
     }
-    young.forget(now() - YOUNG_NS);
+    const old = now() - YOUNG_NS;
+    young.forget(old);
+    if ((syns[0]?.at ?? old) < old) {
+      syns = syns.filter(({ at }) => at >= old);
+    }
     const events = out;
     out = [];
     return events;
   }
 
-  function bySyn({ peer }: Tuple, from: number, to: number): Tuple | null {
-    let found: Tuple | null = null;
-    for (const { about, began } of young.all()) {
-      const { tuple, begins } = about;
-      const fits =
-        begins &&
-        tuple.protocol === 'tcp' &&
-        began >= from - UNSURE_NS &&
-        began <= to + UNSURE_NS &&
+  function bySyn({ local, peer }: Tuple, from: number, to: number): Tuple | null {
+    const fits = syns.filter(
+      ({ at, tuple }) =>
+        at >= from - UNSURE_NS &&
+        at <= to + UNSURE_NS &&
+        (local.port === 0 || tuple.local.port === local.port) &&
         tuple.peer.port === peer.port &&
-        tuple.peer.address === plainAddress(peer.address);
-      if (fits && found !== null) {
-        // Two programs tried the same: which is whose cannot be told.
-        return null;
-      }
-      found = fits ? tuple : found;
-    }
-    return found;
+        tuple.peer.address === plainAddress(peer.address) &&
+        !claimed.has(connectionKey(tuple)),
+    );
+    const [first] = fits;
+    // Of two that tried the same at one time nobody can tell which is whose.
+    return first !== undefined && fits.every(({ tuple }) => tuple.local.port === first.tuple.local.port)
+      ? first.tuple
+      : null;
   }
 
   function want(tuple: Tuple): void {
@@ -181,13 +190,15 @@ export function tracedPackets(options: TracedPacketsOptions): TracedPackets {
   }
 
   return {
-    want,
+    want(tuple) {
+      remember(claimed, connectionKey(tuple));
+      want(tuple);
+    },
     wantAll(protocol, { address, port }) {
       const plain = plainAddress(address);
       const any = plain === '0.0.0.0' || plain === '::';
       remember(ends, `${protocol} ${any ? 'any' : plain} ${port}`);
-      for (const { about } of [...young.all()]) {
-        const { tuple } = about;
+      for (const { about: tuple } of [...young.all()]) {
         if ([tuple.local, tuple.peer].some((end) => tuple.protocol === protocol && isEnd(protocol, end))) {
           want(tuple);
         }

@@ -19,8 +19,8 @@ export const experiment = defineExperiment(
       d: 'The handshake has already agreed on a size that fits.',
     },
     answer: 'c',
-    seconds: 4,
-    shortened: 'Three seconds are waited for; without help the end comes after a quarter of an hour.',
+    seconds: 3,
+    shortened: 'Two and a half seconds are waited for; without help the end comes after a quarter of an hour.',
     stage: ({ probing }) => ({
       hosts: {
         client: {},
@@ -44,7 +44,7 @@ export const experiment = defineExperiment(
       await server.recv(s);
       const sent = await server.send(s, LARGE);
       const receiving = client.received(c, LARGE);
-      const stuck = await waits(receiving, probing > 0 ? 9000 : 3000);
+      const stuck = await waits(receiving, probing > 0 ? 9000 : 2500);
       const large = stuck ? null : await receiving;
       return { small: small.text, since: sent.at, sent: sent.result, stuck, bytes: large?.bytes.length ?? 0 };
     },

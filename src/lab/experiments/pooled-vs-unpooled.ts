@@ -59,7 +59,7 @@ export const experiment = defineExperiment(
         'two round trips for each request',
         lasted(seen),
         WITH_HANDSHAKE_MS,
-        WITH_HANDSHAKE_MS + 20 * REQUESTS,
+        WITH_HANDSHAKE_MS + 50 * REQUESTS,
       ),
       holds(
         'more than half of the packets carry nothing',

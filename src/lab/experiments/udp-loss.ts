@@ -1,6 +1,6 @@
 /** Datagrams that the network loses: what the sender learns, and what a program must do itself. */
 
-import type { Program, Seen } from '../api.ts';
+import type { Host, Seen } from '../api.ts';
 import { atLeast, holds, is, same } from '../checks.ts';
 import { defineExperiment } from '../experiment.ts';
 
@@ -96,7 +96,7 @@ function fates(seen: Seen) {
 }
 
 /** How many sends failed. */
-async function sendUntilAcknowledged(client: Program, c: number): Promise<number> {
+async function sendUntilAcknowledged(client: Host, c: number): Promise<number> {
   let failed = 0;
   for (const number of NUMBERS) {
     let answered = '';
@@ -110,7 +110,7 @@ async function sendUntilAcknowledged(client: Program, c: number): Promise<number
 }
 
 /** Acknowledges what comes, keeps what is new. */
-async function receiveAndAcknowledge(server: Program, s: number): Promise<string[]> {
+async function receiveAndAcknowledge(server: Host, s: number): Promise<string[]> {
   const received: string[] = [];
   for (;;) {
     const { text, value } = await server.recvmsg(s, 64);
@@ -125,6 +125,6 @@ async function receiveAndAcknowledge(server: Program, s: number): Promise<string
 }
 
 /** Its own words, from this same machine, are not lost. */
-async function stopReceiving(server: Program, s: number): Promise<void> {
+async function stopReceiving(server: Host, s: number): Promise<void> {
   await server.sendto(s, END, '127.0.0.1:7000');
 }

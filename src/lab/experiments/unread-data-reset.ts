@@ -1,5 +1,5 @@
 /** A server that answers without reading the request to its end, and closes. */
-import { holds, inOrder, is } from '../checks.ts';
+import { atLeast, holds, inOrder, is } from '../checks.ts';
 import { defineExperiment } from '../experiment.ts';
 
 const REQUEST = 20_000;
@@ -58,11 +58,7 @@ export const experiment = defineExperiment(
       is('send takes the whole page', sent, ANSWER),
       is('close says', close, 0),
       is('the server sent no FIN', seen.packets({ from: 'server', flags: 'FA' }).length, 0),
-      holds(
-        'it sent RST',
-        seen.packets({ from: 'server', flags: 'R' }).length > 0,
-        `${seen.packets({ from: 'server', flags: 'R' }).length} RST`,
-      ),
+      atLeast('it sent RST', seen.packets({ from: 'server', flags: 'R' }).length, 1),
       is('its kernel counts an abort on close', aborted, 1),
       holds('the client gets a part of the page', got < ANSWER, `${got} bytes`),
       is('its last read', last, 'ECONNRESET'),

@@ -53,7 +53,7 @@ export const experiment = defineExperiment(
       atLeast(
         'the request was sent again and again',
         seen.packets({ from: 'client', data: true, since }).length - 1,
-        3,
+        2,
       ),
       is('and not one probe', seen.packets({ from: 'client', data: false, since }).length, 0),
     ],

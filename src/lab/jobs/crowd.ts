@@ -43,9 +43,7 @@ export function createCrowd(): Crowd {
   function wait(): Promise<number> {
     const now = epollWaitCall.now(epoll, memory.address, MOST_EVENTS, 0);
     return now === 0
-      ? new Promise((resolve) =>
-          epollWaitCall.aside([epoll, memory.address, MOST_EVENTS, WAIT_MS], resolve),
-        )
+      ? new Promise((resolve) => epollWaitCall.aside([epoll, memory.address, MOST_EVENTS, WAIT_MS], resolve))
       : new Promise((resolve) => setImmediate(() => resolve(now)));
   }
 

@@ -12,10 +12,10 @@ import type { Common, Surroundings } from './common.ts';
 import { createHost, type RunningHost } from './host.ts';
 import { createIdentify } from './identify.ts';
 import { createIntake } from './intake.ts';
-import { buildMachine, makeHome } from './machine.ts';
+import { buildMachine, makeHome, type Refused } from './machine.ts';
 import { type Plan, planStage } from './plan.ts';
 import type { Tracing } from './protocol.ts';
-import { createWaits } from './waits.ts';
+import { createWaits, hasReached } from './waits.ts';
 import { startWire } from './wire-link.ts';
 import { createWireVerbs } from './wire-verbs.ts';
 
@@ -86,7 +86,7 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
     for (const planned of plan.hosts.filter(({ absent }) => !absent)) {
       const machine = buildMachine(home, plan, planned);
       if ('step' in machine) {
-        throw notBuilt(machine.step, machine.errno);
+        throw notBuilt(machine);
       }
       for (const name of machine.missing) {
         missing.add(name);
@@ -124,8 +124,7 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
     until: waits.until,
     reached: (host, state, timeoutMs) => {
       hostNamed(hosts, host);
-      const holds = (): boolean => seen.states(host).includes(state);
-      return waits.until(`a socket of ${host} in ${state}`, holds, timeoutMs);
+      return waits.until(`a socket of ${host} in ${state}`, hasReached(host, state), timeoutMs);
     },
     pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     settled,
@@ -161,12 +160,15 @@ function hostNamed(hosts: ReadonlyMap<string, RunningHost>, name: string): Host 
   return host.host;
 }
 
-function notBuilt(step: string, errno: number): SockscopeError {
+function notBuilt({ step, errno, setting }: Refused): SockscopeError {
   const name = errnoName(errno);
-  return new SockscopeError(
-    'STAGE_FAILED',
-    `The stage could not be built: ${step} was refused with ${name} (${errnoMeaning(name)}).`,
-    'Containers often forbid this; run on the machine itself, or as root.',
-    3,
-  );
+  const what = `The stage could not be built: ${step} was refused with ${name} (${errnoMeaning(name)}).`;
+  if (setting && (name === 'EINVAL' || name === 'ERANGE')) {
+    return new SockscopeError('LAB_SETTING', what, 'Give it a value that this kernel takes.', 2);
+  }
+  const hint =
+    name === 'ENOSPC'
+      ? 'A limit of the machine has been reached: see sysctl user.max_net_namespaces.'
+      : 'Containers often forbid this; run on the machine itself, or as root.';
+  return new SockscopeError('STAGE_FAILED', what, hint, 3);
 }

@@ -1,5 +1,7 @@
 /** Foreign programs on a host: anything that can be started, with its system calls in the session. */
 import type { Readable } from 'node:stream';
+import { SockscopeError } from '../../errors.ts';
+import { findCommand } from '../../kernel/spawn-program.ts';
 import { type Trace, traceProgram } from '../../watch/syscalls/trace-program.ts';
 import type { TracedCall } from '../../watch/syscalls/traced-call.ts';
 import type { Child, SpawnWish } from '../api.ts';
@@ -35,6 +37,15 @@ export async function startForeign(
       trace.kill(given as NodeJS.Signals);
     }
   });
+  const found = findCommand(command);
+  if (!('path' in found)) {
+    throw new SockscopeError(
+      'NO_PROGRAM',
+      found.why === 'missing' ? `There is no program ${command}.` : `${command} may not be executed.`,
+      "Give the command and its arguments apart: host.start('node', ['server.js']).",
+      2,
+    );
+  }
   const trace: Trace = inside(() =>
     traceProgram({
       command,

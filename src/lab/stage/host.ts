@@ -1,5 +1,7 @@
 /** A host as a story speaks with it: its first program's verbs, more programs, its settings, and its power switch. */
+import { SockscopeError } from '../../errors.ts';
 import { addWay, readSysctl, writeSysctl } from '../../kernel/cables.ts';
+import { errnoMeaning, errnoName } from '../../kernel/errno.ts';
 import { openRoute } from '../../kernel/rtnetlink.ts';
 import { spawnActor } from '../../kernel/spawn-lab.ts';
 import { closeSocket } from '../../kernel/transparent.ts';
@@ -49,17 +51,25 @@ export function createHost(common: Common, planned: PlannedHost, built: Machine)
 
   /** The program that the host's own verbs speak for, started when it is first needed. */
   function first(): Promise<RunningProgram> {
-    main ??= another();
+    main ??= another().catch((error) => {
+      main = null;
+      throw error;
+    });
     return main;
   }
 
   function mustBeOn(): void {
     if (!on) {
-      throw new Error(`${planned.name} is switched off`);
+      throw misused(`${planned.name} is switched off.`, 'Switch it on again first: host.boot().');
     }
   }
 
-  const inside = <T>(run: () => T): T => within(home, machine.namespace, run);
+  const there = <T>(run: () => T): T => within(home, machine.namespace, run);
+
+  function inside<T>(run: () => T): T {
+    mustBeOn();
+    return there(run);
+  }
 
   const own: Omit<Host, keyof Program> & { readonly name: string } = {
     name: planned.name,
@@ -79,22 +89,32 @@ export function createHost(common: Common, planned: PlannedHost, built: Machine)
     async setSysctl(name, value) {
       const written = inside(() => writeSysctl(name, String(value)));
       if (typeof written === 'number') {
-        throw new Error(`${name} of ${planned.name} cannot be set to ${value} (errno ${-written})`);
+        throw misused(
+          `${name} of ${planned.name} cannot be set to ${value}: ${errnoText(-written)}.`,
+          'Give it a value that this kernel takes.',
+        );
       }
       return written;
     },
     async counters() {
+      mustBeOn();
       const value = await common.wire.order({ do: 'counters', host: planned.name });
       return value as Readonly<Record<string, number>>;
     },
-    sockets: async () => readTable(machine.diag),
+    async sockets() {
+      mustBeOn();
+      return readTable(machine.diag);
+    },
     async route(destination, how) {
       const [address = '', prefix] = destination.split('/');
       const four = parseIpv4(address);
       const bytes = four ?? parseIpv6(address);
       const gateway = typeof how === 'string' ? undefined : (parseIpv4(how.via) ?? parseIpv6(how.via));
       if (bytes === null || gateway === null) {
-        throw new Error(`${destination} is no address of a route`);
+        throw misused(
+          `${bytes === null ? destination : (how as { via: string }).via} is no address.`,
+          'Examples: 10.7.0.0/24, fd07::/64, and { via: "10.9.0.3" }.',
+        );
       }
       const result = inside(() => {
         const fd = openRoute();
@@ -109,7 +129,10 @@ export function createHost(common: Common, planned: PlannedHost, built: Machine)
         return added;
       });
       if (result < 0) {
-        throw new Error(`the route to ${destination} of ${planned.name} was refused (errno ${-result})`);
+        throw misused(
+          `The route to ${destination} of ${planned.name} was refused: ${errnoText(-result)}.`,
+          'A gateway must be on one of its own segments.',
+        );
       }
     },
     async flushNeighbours() {
@@ -125,11 +148,11 @@ export function createHost(common: Common, planned: PlannedHost, built: Machine)
     },
     async boot() {
       if (on) {
-        throw new Error(`${planned.name} is running already`);
+        throw misused(`${planned.name} is running already.`, 'Switch it off first: host.powerOff().');
       }
       const again = buildMachine(home, common.plan, planned);
       if ('step' in again) {
-        throw new Error(`${again.step} was refused (errno ${again.errno})`);
+        throw new Error(`${again.step} was refused: ${errnoText(again.errno)}`);
       }
       machine = again;
       await common.wire.order({ do: 'add', ports: machine.ports, sampled: machine.sampled });
@@ -139,10 +162,10 @@ export function createHost(common: Common, planned: PlannedHost, built: Machine)
   };
 
   async function stopAll(): Promise<void> {
-    silence(machine.diag, inside);
+    silence(machine.diag, there);
     await Promise.all(running.map((one) => one.end()));
     // What the dying programs left: nobody will ever hear of it.
-    silence(machine.diag, inside);
+    silence(machine.diag, there);
     running = [];
     main = null;
   }
@@ -151,7 +174,7 @@ export function createHost(common: Common, planned: PlannedHost, built: Machine)
     const { program } = await first();
     const verb = program[name as keyof Program] as ((...a: readonly unknown[]) => unknown) | undefined;
     if (verb === undefined) {
-      throw new Error(`a host has no verb ${name}`);
+      throw misused(`A host has no verb ${name}.`, 'See docs/lab.md for the verbs.');
     }
     return verb(...args);
   }
@@ -184,4 +207,13 @@ export function createHost(common: Common, planned: PlannedHost, built: Machine)
       }
     },
   };
+}
+
+function errnoText(errno: number): string {
+  const name = errnoName(errno);
+  return `${name} (${errnoMeaning(name)})`;
+}
+
+function misused(what: string, hint: string): SockscopeError {
+  return new SockscopeError('LAB_HOST', what, hint, 2);
 }

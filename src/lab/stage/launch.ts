@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { SockscopeError } from '../../errors.ts';
 import { type Speaking, spawnLabStage, whyNoStage } from '../../kernel/spawn-lab.ts';
-import { forbiddingSysctl } from '../../kernel/spawn-program.ts';
 import type { FromStage, Told, ToStage } from './remote-protocol.ts';
 
 export interface Launched {
@@ -97,8 +96,10 @@ function cannotStart(stage: Speaking): SockscopeError {
   }
   return new SockscopeError(
     'NO_NAMESPACES',
-    `The lab needs user and network namespaces, and this user may not make them: ${forbiddingSysctl() ?? refused}.`,
-    'Run it as root (sudo sockscope lab …), or allow them with that setting.',
+    `The lab needs namespaces of its own, and they cannot be made here: ${refused.why}.`,
+    refused.rootCould
+      ? 'Run it as root (sudo sockscope lab …), or allow them to everybody.'
+      : 'Allow them, or run it on the machine itself: containers often forbid this.',
     3,
   );
 }

@@ -34,6 +34,8 @@ import type { Sampled, WirePort } from './protocol.ts';
 export interface Refused {
   readonly step: string;
   readonly errno: number;
+  /** It was a value that somebody asked for. */
+  readonly setting?: true;
 }
 
 export interface Machine {
@@ -152,7 +154,7 @@ function settings(host: PlannedHost, missing: string[]): Refused | null {
         missing.push(name);
       }
     } else if (written !== true) {
-      return { step: `the setting ${name} = ${value} of ${host.name}`, errno: -written };
+      return { step: `the setting ${name} = ${value} of ${host.name}`, errno: -written, setting: true };
     }
   }
   return null;

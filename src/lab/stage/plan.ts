@@ -1,6 +1,7 @@
 /** From what was wished to what is built: numbers, addresses, devices. Pure. */
 import { SockscopeError } from '../../errors.ts';
 import type { HostWish, StageWish, Sysctls } from '../api.ts';
+import { checkWish } from './wish.ts';
 
 export interface PlannedDevice {
   readonly segment: string;
@@ -36,6 +37,7 @@ const MOST_HOSTS = 25;
 const MOST_SEGMENTS = 4;
 
 export function planStage(wish: StageWish): Plan {
+  checkWish(wish);
   const wished = Object.entries(wish.hosts ?? { client: {}, server: {} });
   if (wished.length > MOST_HOSTS) {
     throw bad(`A stage has room for ${MOST_HOSTS} hosts, not ${wished.length}.`, 'Take fewer.');

@@ -6,8 +6,8 @@ import { createTimeline } from '../../session/timeline.ts';
 import type { Child, Exit, Host, Program, Rule, Stage, StageWish, Wire } from '../api.ts';
 import { createSeen } from '../seen.ts';
 import { asError, type Launched, launchStage } from './launch.ts';
-import type { FromStage, Handle, HostFacts, Target } from './remote-protocol.ts';
-import { createWaits } from './waits.ts';
+import type { FromStage, Handle, HostFacts, Target, ToStage } from './remote-protocol.ts';
+import { createWaits, hasReached } from './waits.ts';
 
 type Built = Extract<FromStage, { type: 'built' }>;
 type Verb = (...args: readonly unknown[]) => Promise<unknown>;
@@ -93,7 +93,8 @@ async function raise(launched: Launched, wish: StageWish): Promise<RemoteStage> 
   const listeners: ((events: readonly Event[]) => void)[] = [];
   const begunBy = createBegun();
   let next = 1;
-  let broken: SockscopeError | null = null;
+  let over: SockscopeError | null = null;
+  let closing: Promise<void> | null = null;
 
   function hear(events: readonly Event[]): void {
     for (const event of events) {
@@ -108,15 +109,20 @@ async function raise(launched: Launched, wish: StageWish): Promise<RemoteStage> 
     waits.look();
   }
 
+  /** Nothing is answered any more. */
+  function ended(error: SockscopeError): void {
+    over = error;
+    for (const one of asked.values()) {
+      one.reject(error);
+    }
+    asked.clear();
+    waits.broke(error);
+  }
+
   const built = await new Promise<Built>((resolve, reject) => {
     launched.onBroken((error) => {
-      broken = error;
       reject(error);
-      for (const one of asked.values()) {
-        one.reject(error);
-      }
-      asked.clear();
-      waits.broke(error.message);
+      ended(error);
     });
     launched.onMessage((message) => {
       switch (message.type) {
@@ -139,19 +145,36 @@ async function raise(launched: Launched, wish: StageWish): Promise<RemoteStage> 
           break;
       }
     });
-    launched.send({ type: 'build', wish });
+    send({ type: 'build', wish });
   });
 
-  function ask(of: Target, method: string, args: readonly unknown[]): Promise<unknown> {
-    if (broken !== null) {
-      return Promise.reject(broken);
+  /** What is sent is cloned, and a function cannot be. */
+  function send(message: ToStage): void {
+    try {
+      launched.send(message);
+    } catch (error) {
+      throw new SockscopeError(
+        'LAB_ARGUMENT',
+        `That cannot be sent to the stage: ${error instanceof Error ? error.message : String(error)}`,
+        'Give numbers, texts, bytes and plain objects of them.',
+        2,
+      );
     }
+  }
+
+  function ask(of: Target, method: string, args: readonly unknown[]): Promise<unknown> {
     const id = next;
     next += 1;
-    launched.send({ type: 'ask', id, of, method, args });
-    const answer = new Promise<unknown>((resolve, reject) => asked.set(id, { resolve, reject }));
+    const answer = new Promise<unknown>((resolve, reject) => {
+      if (over !== null) {
+        throw over;
+      }
+      send({ type: 'ask', id, of, method, args });
+      asked.set(id, { resolve, reject });
+    }).then(unpacked);
+    // A call that nobody waits for may end with the stage.
     answer.catch(() => {});
-    return answer.then(unpacked);
+    return answer;
   }
 
   function verbs<const N extends string>(of: Target, names: readonly N[]): Record<N, Verb> {
@@ -199,6 +222,14 @@ async function raise(launched: Launched, wish: StageWish): Promise<RemoteStage> 
   }
 
   const of: Target = { what: 'stage' };
+
+  async function shut(): Promise<void> {
+    await ask(of, 'close', []).catch(() => {});
+    const error = over ?? closed();
+    ended(error);
+    await launched.close();
+  }
+
   return {
     seed: built.seed,
     tracing: built.tracing,
@@ -210,24 +241,22 @@ async function raise(launched: Launched, wish: StageWish): Promise<RemoteStage> 
     until: waits.until,
     reached: async (host, state, timeoutMs) => {
       hostNamed(host);
-      await waits.until(
-        `a socket of ${host} in ${state}`,
-        () => seen.states(host).includes(state),
-        timeoutMs,
-      );
+      return waits.until(`a socket of ${host} in ${state}`, hasReached(host, state), timeoutMs);
     },
     pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     // Answered on the same channel behind every event of before.
     settled: async () => void (await ask(of, 'settled', [])),
-    async close() {
-      if (broken === null) {
-        await ask(of, 'close', []).catch(() => {});
-      }
-      await launched.close();
+    close() {
+      closing ??= shut();
+      return closing;
     },
     onEvents(run) {
       run(seen.events);
       listeners.push(run);
     },
   };
+}
+
+function closed(): SockscopeError {
+  return new SockscopeError('LAB_CLOSED', 'The stage has been closed.', 'Build another one: stage().', 2);
 }

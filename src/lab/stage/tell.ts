@@ -44,16 +44,16 @@ export async function tellExperiment(
     tracing: { on: false, why: 'no stage was built' } as Outcome['tracing'],
   };
   const took = (): number => performance.now() - began;
-  let stage: Awaited<ReturnType<typeof buildStage>> | null = null;
+  const stageWish = experiment.stage?.(knobs) ?? {};
+  // A stage that cannot be built is not the story's fault, and says by itself what to do.
+  const stage = await buildStage(
+    { ...stageWish, seed: wish.seed, sysctl: { ...stageWish.sysctl, ...wish.sysctl } },
+    around,
+  );
   try {
-    const stageWish = experiment.stage?.(knobs) ?? {};
-    stage = await buildStage(
-      { ...stageWish, seed: wish.seed, sysctl: { ...stageWish.sysctl, ...wish.sysctl } },
-      around,
-    );
     const { tracing } = stage;
     if (stage.missing.length > 0) {
-      const why = `this kernel has no ${stage.missing.join(', ')}`;
+      const why = `this kernel has no setting ${stage.missing.join(', ')} of a network namespace.`;
       return { ...plain, how: 'skipped', why, missing: stage.missing, tookMs: took() };
     }
     const result = await inTime(experiment.story(labOf(stage, step), knobs));
@@ -80,7 +80,7 @@ export async function tellExperiment(
       ? { ...plain, how: 'skipped', why, tookMs: took() }
       : { ...plain, how: 'broken', why: why + hint, tookMs: took() };
   } finally {
-    await stage?.close();
+    await stage.close();
   }
 }
 

@@ -1,5 +1,6 @@
 /** Waiting until something has been seen. */
 import { SockscopeError } from '../../errors.ts';
+import type { SocketState } from '../../session/events.ts';
 import type { Seen, Stage } from '../api.ts';
 
 export interface Waits {
@@ -78,11 +79,17 @@ export function createWaits(seen: Seen): Waits {
   };
 }
 
+/** A socket of the host has been in that state, a listening one too. */
+export function hasReached(host: string, state: SocketState): (seen: Seen) => boolean {
+  return ({ events }) =>
+    events.some((event) => event.type === 'state' && event.host === host && event.to === state);
+}
+
 function inVain(what: string, timeoutMs: number): SockscopeError {
   return new SockscopeError(
     'LAB_WAITED',
     `Waited ${timeoutMs} ms in vain for ${what}.`,
-    'See what happened instead in the lanes above it; a busy machine may need a longer time.',
+    'Look at what was seen instead; a busy machine may need a longer time.',
     1,
   );
 }

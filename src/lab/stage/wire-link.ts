@@ -1,5 +1,6 @@
 /** The main thread's end of the wire: orders go out, each is answered; what was seen comes in batches. */
 import { MessageChannel, Worker } from 'node:worker_threads';
+import { SockscopeError } from '../../errors.ts';
 import { createWake, wake } from '../../kernel/transparent.ts';
 import type { Value } from '../../session/events.ts';
 import type { Path } from '../api.ts';
@@ -75,7 +76,14 @@ export function startWire(wish: WireLinkWish): WireLink {
         if (message.why === undefined) {
           one?.resolve(message.value);
         } else {
-          one?.reject(new Error(message.why));
+          one?.reject(
+            new SockscopeError(
+              'LAB_WIRE',
+              `The wire refuses: ${message.why}${message.why.endsWith('?') ? '' : '.'}`,
+              'See docs/lab.md.',
+              2,
+            ),
+          );
         }
         break;
       }

@@ -4,6 +4,7 @@ import type { Act, Match, Rule, Wire } from '../api.ts';
 import { segmentFrame } from '../wire/craft.ts';
 import type { Common } from './common.ts';
 import type { WireWish } from './wire-link.ts';
+import { ACTS, MATCH, mustBeOf, mustBeOneOf, PATH } from './wish.ts';
 
 export function createWireVerbs(common: Common): Wire {
   async function order(wish: WireWish): Promise<number> {
@@ -25,6 +26,8 @@ export function createWireVerbs(common: Common): Wire {
 
   async function rule(act: Act, match: Match = {}): Promise<Rule> {
     known(match.from, match.to);
+    mustBeOneOf('An act', act.do, ACTS);
+    mustBeOf('A match', match, MATCH);
     const id = await order({ do: 'rule', act, match });
     return {
       id,
@@ -37,6 +40,7 @@ export function createWireVerbs(common: Common): Wire {
   return {
     async path(path, between = {}) {
       known(between.from, between.to);
+      mustBeOf('The path of a wire', path, PATH);
       await order({ do: 'path', path, ...between });
     },
     rule,

@@ -54,7 +54,9 @@ function valueText(value: Value, glyphs: Glyphs, depth: number): string {
   if (typeof value === 'string') {
     // What was sent or received stands in quotes already; the rest are addresses and names.
     const said = /^"(.*)"(?:…|\.\.\.)?$/s.exec(value);
-    return said === null ? short(value, LONGEST_VALUE, glyphs) : `"${short(said[1] ?? '', LONGEST_TEXT, glyphs)}"`;
+    return said === null
+      ? short(value, LONGEST_VALUE, glyphs)
+      : `"${short(said[1] ?? '', LONGEST_TEXT, glyphs)}"`;
   }
   if (typeof value !== 'object' || value === null) {
     return String(value);

@@ -47,6 +47,8 @@ const EASY: readonly PacketNote[] = ['keep-alive-ack', 'window-probe-ack', 'frag
 
 export function createPacketWords(glyphs: Glyphs): (packet: Packet) => PacketWords {
   const bases = new Map<string, Map<string, number>>();
+  /** Sides whose last word was that they have no room. */
+  const full = new Set<string>();
 
   function base(packet: Packet, sender: string, seq: number, syn: boolean): number {
     const id = packet.connection ?? '';
@@ -80,10 +82,18 @@ export function createPacketWords(glyphs: Glyphs): (packet: Packet) => PacketWor
       ack === undefined || !flags.includes('ACK') ? null : signed(ack - base(packet, other, ack, false));
     const words = flags.length === 0 ? 'no flags' : ORDER.filter((flag) => flags.includes(flag)).join(',');
     const again = notes.some((note) => AGAIN.includes(note));
-    const named = NOUNS.find(([note]) => notes.includes(note));
     const zero = packet.window === 0 && !rst && !syn;
+    const side = `${packet.connection ?? ''}/${from}`;
+    if (zero && full.size < MOST) {
+      full.add(side);
+    } else {
+      full.delete(side);
+    }
+    // On the wire Linux asks for room as it asks for life: one number below, no data.
+    const asksForRoom = notes.includes('keep-alive') && full.has(`${packet.connection ?? ''}/${other}`);
+    const named = NOUNS.find(([note]) => (asksForRoom ? note === 'window-probe' : notes.includes(note)));
     const suffix = [
-      ...NOUNS.filter(([note, short]) => short !== '' && notes.includes(note)).map(([, short]) => short),
+      ...(asksForRoom ? ['window probe'] : shorts(notes)),
       ...(zero ? ['win=0'] : notes.includes('window-update') ? [`win=${packet.window ?? '?'}`] : []),
     ];
     const place =
@@ -132,6 +142,10 @@ export function createPacketWords(glyphs: Glyphs): (packet: Packet) => PacketWor
         named?.[0] === 'window-probe-ack',
     };
   };
+}
+
+function shorts(notes: readonly PacketNote[]): string[] {
+  return NOUNS.filter(([note, short]) => short !== '' && notes.includes(note)).map(([, short]) => short);
 }
 
 /** Sequence numbers wrap; a little before the first is -1, which is what a keep-alive probe may ask for. */

@@ -10,8 +10,16 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const RUN = `
 const { runProgram } = require('./run-run.js');
 const words = process.argv.slice(2);
-const json = words[0] === '--json';
-runProgram(json ? words.slice(1) : words, json).catch((error) => {
+const flags = {};
+for (; words[0] === '--json' || words[0] === '-w'; words.shift()) {
+  if (words[0] === '-w') {
+    words.shift();
+    flags.write = words[0];
+  } else {
+    flags.json = true;
+  }
+}
+runProgram(words, flags).catch((error) => {
   process.stderr.write('sockscope: ' + error.message + '\\n' + error.hint + '\\n');
   process.exitCode = error.exit ?? 70;
 }).then(() => process.exit());

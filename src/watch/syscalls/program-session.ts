@@ -6,7 +6,7 @@ import type { Endpoint } from '../../session/socket.ts';
 import type { TracedPackets } from '../traced-packets.ts';
 import { peersHere } from './peers-here.ts';
 import { createStates, type Holder, listeningHere } from './states.ts';
-import type { TracedCall } from './traced-call.ts';
+import type { TracedCall, TracedTuple } from './traced-call.ts';
 
 export interface CallTotal {
   readonly name: string;
@@ -35,7 +35,10 @@ export interface ProgramSession {
   /** What crossed, and calls that were waiting for it. Without a capture there is nothing. `last`: everything up to now. */
   packets(last: boolean): Event[];
   /** A connection that was there before us: its packets and states are told as well. Returns what can be said of it. */
-  watch(tuple: Omit<Tuple, 'netns'>, known: { readonly cookie: string; readonly state: SocketState }): Event[];
+  watch(
+    tuple: Omit<Tuple, 'netns'>,
+    known: { readonly cookie: string; readonly state: SocketState },
+  ): Event[];
   /** An end that strangers speak to. */
   listens(protocol: 'tcp' | 'udp', end: Endpoint): void;
   /** Whose socket it is: for lines about an end that is not the program's. */
@@ -72,6 +75,11 @@ const BEGINNINGS: Readonly<Record<string, { readonly state: SocketState }>> = {
 
 const MOST_CONNECTIONS = 65_536;
 
+/** A refused connect has given its address back; who sends datagrams from any address does not say from which. */
+function isUnsure({ local, peer }: TracedTuple): boolean {
+  return peer.port !== 0 && (local.port === 0 || local.address === '0.0.0.0' || local.address === '::');
+}
+
 export function createProgramSession(options: ProgramSessionOptions): ProgramSession {
   const { host, netns, now } = options;
   const here = listeningHere();
@@ -80,13 +88,15 @@ export function createProgramSession(options: ProgramSessionOptions): ProgramSes
   const crossing = options.packets?.(generations) ?? null;
   const peers = peersHere();
   let unsure: Unsure[] = [];
+  /** Sockets whose ends the packets have shown. */
+  const shown = new Map<string, Tuple>();
   const totals = new Map<string, { calls: number; tookNs: number; errors: Map<string, number> }>();
   const connections = new Map<string, { client: string | null; server: string | null }>();
   let full = false;
 
   /** The call, and what it shows of the state of its own end. */
   function eventsOf(call: TracedCall): Event[] {
-    const { type, at, took, pid, tid, fd, name, args, result, errno, tuple, socket, state } = call;
+    const { type, at, took, pid, tid, fd, name, args, result, errno, tuple } = call;
     const event: Syscall = {
       type,
       at,
@@ -107,21 +117,11 @@ export function createProgramSession(options: ProgramSessionOptions): ProgramSes
     if (name === 'listen' || (tuple.protocol === 'udp' && tuple.peer.port === 0 && tuple.local.port !== 0)) {
       crossing?.wantAll(tuple.protocol, tuple.local);
     }
-    if (crossing !== null && took !== null && isUnsure(call)) {
+    if (crossing !== null && isUnsure(tuple)) {
       unsure.push({ event, call, tuple: whole, told: now() });
       return [];
     }
     return known(event, call, whole);
-  }
-
-  /** A refused connect has given its port back; who sends from any address does not say from which. */
-  function isUnsure({ name, tuple }: TracedCall): boolean {
-    if (tuple === undefined || tuple.peer.port === 0) {
-      return false;
-    }
-    return tuple.protocol === 'tcp'
-      ? name === 'connect' && tuple.local.port === 0
-      : tuple.local.port !== 0 && (tuple.local.address === '0.0.0.0' || tuple.local.address === '::');
   }
 
   function known(event: Syscall, call: TracedCall, tuple: Tuple): Event[] {
@@ -152,6 +152,21 @@ export function createProgramSession(options: ProgramSessionOptions): ProgramSes
     crossing?.want(tuple);
     const away = peers.away(tuple.peer, side);
     return away === null ? [] : [{ type: 'lost', at, count: null, ...away }];
+  }
+
+  function completed({ at, took, socket = '' }: TracedCall, tuple: Tuple): Tuple | null {
+    const before = shown.get(socket);
+    if (before !== undefined && tuple.protocol === 'tcp') {
+      return before;
+    }
+    const complete = crossing?.complete(tuple, at, took === null ? Number.POSITIVE_INFINITY : at + took);
+    if (complete === undefined || complete === null) {
+      return null;
+    }
+    if (socket !== '' && shown.size < MOST_CONNECTIONS) {
+      shown.set(socket, complete);
+    }
+    return complete;
   }
 
   function noted(change: StateChange): StateChange {
@@ -225,7 +240,7 @@ export function createProgramSession(options: ProgramSessionOptions): ProgramSes
       unsure = [];
       for (const one of waited) {
         const { call, event, tuple, told } = one;
-        const complete = crossing.complete(tuple, call.at, call.at + (call.took ?? 0));
+        const complete = completed(call, tuple);
         if (complete === null && !last && now() < told + UNSURE_NS) {
           unsure.push(one);
         } else {
