@@ -52,6 +52,8 @@ describe('the package', () => {
         'dist/cli.js',
         'dist/index.mjs',
         'dist/types/index.d.ts',
+        'dist/lab.mjs',
+        'dist/types/lab/index.d.ts',
         'dist/THIRD-PARTY.txt',
       ]),
     );
@@ -68,6 +70,12 @@ describe('the package', () => {
     );
     const names = run(process.execPath, ['use.js'], project).trim().split(',');
     expect(names).toEqual(expect.arrayContaining(['SockscopeError', 'kill', 'limits', 'sockets']));
+    writeFileSync(
+      join(project, 'use-lab.js'),
+      "import * as all from 'sockscope/lab'; console.log(Object.keys(all).join());",
+    );
+    const ofLab = run(process.execPath, ['use-lab.js'], project).trim().split(',');
+    expect(ofLab.sort()).toEqual(['SockscopeError', 'stage']);
   });
 
   it('gives a strict TypeScript program its types, with no other package installed', () => {
@@ -80,6 +88,15 @@ describe('the package', () => {
         "export const code: string = new SockscopeError('X', 'x', 'y', 2).code;",
         '// @ts-expect-error a port is a number: were the types missing, everything would be any, and this would pass',
         'export const wrong = (row: Socket): string => row.local.port;',
+        "import { type Call, type Host, type RemoteStage, type StageWish, stage } from 'sockscope/lab';",
+        'export const wish: StageWish = { hosts: { a: { more: 2 } }, wire: { delayMs: 5 }, sysctl: { tcp_retries2: 5 } };',
+        'export const build: Promise<RemoteStage> = stage(wish);',
+        'export const asks = async (host: Host): Promise<Call> => host.recv(await host.connected("server:80"));',
+        'export const says = (lab: RemoteStage): string[] => lab.seen.calls({ host: "a" }).map((call) => call.name);',
+        '// @ts-expect-error there is no such word in a wish',
+        'export const unknown: StageWish = { host: {} };',
+        '// @ts-expect-error an errno is a name or null, not a number',
+        'export const errno = (call: Call): number => call.errno;',
       ].join('\n'),
     );
     const options = [

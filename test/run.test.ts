@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Event, StateChange, Syscall } from '../src/session/events.ts';
+import type { Event, Packet, StateChange, Syscall } from '../src/session/events.ts';
 import { decode } from '../src/session/ndjson.ts';
 import { type Built, buildTracer } from '../src/watch/syscalls/built.fixture.ts';
 import { needs } from './needs.ts';
@@ -34,12 +34,16 @@ u.sendto(b'datagram', u.getsockname()); u.recvfrom(100); u.close()
 describe.skipIf(here.missing !== null)('sockscope run', () => {
   let built: Built;
   let folder: string;
+  /** Itself, not what a version manager puts in front of it. */
+  let python: string;
   const running: ChildProcess[] = [];
 
   beforeAll(async () => {
     built = await buildTracer();
     folder = mkdtempSync(join(tmpdir(), 'run-'));
     writeFileSync(join(folder, 'story.py'), STORY);
+    const asked = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' });
+    python = asked.stdout.trim();
   });
   afterAll(() => {
     for (const child of running) {
@@ -75,6 +79,21 @@ describe.skipIf(here.missing !== null)('sockscope run', () => {
     return { status, stdout, events, calls, states, others };
   }
 
+  /** In a network namespace of its own, where it may capture. */
+  const ROOM = ['unshare', '-Urn', 'sh', '-c', 'ip link set lo up; exec "$@"', 'sh'];
+
+  function inRoom(...words: string[]) {
+    const [command = '', ...args] = [...ROOM, process.execPath, join(built.folder, 'run.js'), ...words];
+    return spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28, timeout: 25_000 });
+  }
+
+  function eventsOf(text: string): Event[] {
+    return text.split('\n').flatMap((line) => {
+      const read = line === '' ? null : decode(line);
+      return read?.ok === true && read.event.type !== 'session' ? [read.event] : [];
+    });
+  }
+
   async function until(what: string, holds: () => boolean): Promise<void> {
     for (const end = Date.now() + 15_000; !holds(); ) {
       if (Date.now() > end) {
@@ -92,7 +111,7 @@ describe.skipIf(here.missing !== null)('sockscope run', () => {
 
   it('sees the calls that strace sees: names, descriptors, results and errnos', () => {
     const log = join(folder, 'strace.log');
-    const words = ['python3', join(folder, 'story.py')];
+    const words = [python, join(folder, 'story.py')];
     spawnSync('strace', ['-f', '-qq', '-e', 'trace=network', '-e', 'signal=none', '-o', log, ...words]);
     const theirs = readFileSync(log, 'utf8')
       .split('\n')
@@ -114,7 +133,7 @@ describe.skipIf(here.missing !== null)('sockscope run', () => {
   });
 
   it('joins both ends of a connection, and shows what was sent, by name', () => {
-    const { calls, states } = session('python3', join(folder, 'story.py'));
+    const { calls, states } = session(python, join(folder, 'story.py'));
     const accepted = calls.find(({ name }) => name.startsWith('accept'));
     const connected = calls.find(({ name, result }) => name === 'connect' && result === 0);
     expect(accepted?.connection).toBeDefined();
@@ -131,6 +150,88 @@ describe.skipIf(here.missing !== null)('sockscope run', () => {
     expect(of('client')).toContain('ESTABLISHED');
     expect(of('client').join(' ')).toMatch(/^ESTABLISHED FIN-WAIT-/);
     expect(of('server')).toContain('CLOSE-WAIT');
+  });
+
+  it.skipIf(needs('namespace').missing !== null)(
+    'joins the packets: also the SYN, which crossed before its call was known, and that of a refused connect',
+    () => {
+      const events = eventsOf(inRoom('--json', python, join(folder, 'story.py')).stderr);
+      const connects = events.filter(
+        (event): event is Syscall =>
+          event.type === 'syscall' && event.name === 'connect' && event.took !== null,
+      );
+      const packets = events.filter((event): event is Packet => event.type === 'packet');
+      const [good, bad] = connects.filter(({ args }) => String(args[1]).startsWith('127.0.0.1:'));
+      expect([good?.result, bad?.errno]).toEqual([0, 'ECONNREFUSED']);
+      const of = (call: Syscall | undefined) =>
+        packets.filter(({ connection }) => connection !== undefined && connection === call?.connection);
+      expect(
+        of(good)
+          .slice(0, 3)
+          .map(({ flags, from }) => `${from} ${flags}`),
+      ).toEqual(['client SYN', 'server SYN,ACK', 'client ACK']);
+      expect(of(good).at(-1)?.flags).toContain('RST');
+      expect(of(bad).map(({ flags, from }) => `${from} ${flags}`)).toEqual(['client SYN', 'server RST,ACK']);
+      // One clock for calls and packets.
+      for (const call of [good, bad]) {
+        const at = of(call)[0]?.at ?? 0;
+        expect(at).toBeGreaterThan((call?.at ?? 0) - 1e6);
+        expect(at).toBeLessThan((call?.at ?? 0) + (call?.took ?? 0) + 1e6);
+      }
+      const sent = events.find(
+        (event) => event.type === 'syscall' && event.name === 'sendto' && event.args.includes('"datagram"'),
+      );
+      const datagram = packets.find(({ protocol }) => protocol === 'udp');
+      expect(datagram?.connection).toBeDefined();
+      expect(datagram?.connection).toBe((sent as Syscall | undefined)?.connection);
+      // Nobody else's.
+      expect(packets.every(({ connection }) => connection !== undefined)).toBe(true);
+    },
+  );
+
+  it.skipIf(needs('namespace').missing !== null)('draws lanes, and records what Wireshark opens', () => {
+    const file = join(folder, 'run.pcapng');
+    const { status, stderr } = inRoom('-w', file, python, join(folder, 'story.py'));
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/client program .*wire.* server program/);
+    expect(stderr).toMatch(/SYN,ACK/);
+    expect(stderr).toMatch(/ECONNRESET/);
+    expect(stderr).toMatch(/ ended with status 0 after/);
+    expect(stderr).toMatch(/\d+ packets and \d+ entries written to/);
+    const bytes = readFileSync(file);
+    // A section header, and an interface whose packets begin with IP (LINKTYPE_RAW).
+    expect(bytes.readUInt32LE(0)).toBe(0x0a0d0d0a);
+    let at = 0;
+    while (at < bytes.length && bytes.readUInt32LE(at) !== 1) {
+      at += bytes.readUInt32LE(at + 4);
+    }
+    expect(bytes.readUInt16LE(at + 8)).toBe(101);
+  });
+
+  it('needs no rights for calls and states, and says what it cannot see', () => {
+    const done = spawnSync(
+      'setpriv',
+      [
+        ...(process.getuid?.() === 0 ? ['--reuid', '65534', '--regid', '65534', '--clear-groups'] : []),
+        process.execPath,
+        join(built.folder, 'run.js'),
+        'sh',
+        '-c',
+        'exit 5',
+      ],
+      { encoding: 'utf8', cwd: '/' },
+    );
+    expect(done.status).toBe(5);
+    expect(done.stderr).toContain('packets not visible: needs CAP_NET_RAW');
+  });
+
+  it('goes on without a reader of its lines', () => {
+    const program = `${python} ${join(folder, 'story.py')}; echo done >${join(folder, 'done')}; exit 4`;
+    const script = '"$0" "$1" sh -c "$2" 2>&1 >/dev/null | head -1; echo $PIPESTATUS';
+    const words = ['-c', script, process.execPath, join(built.folder, 'run.js'), program];
+    const done = spawnSync('bash', words, { encoding: 'utf8' });
+    expect(done.stdout.split('\n').slice(1)).toEqual(['4', '']);
+    expect(readFileSync(join(folder, 'done'), 'utf8')).toBe('done\n');
   });
 
   it('leaves the program its input, output and exit status', () => {

@@ -10,6 +10,8 @@ const UNDER_WAY_NS = 70e6;
 export interface ProgramDrawing {
   begins(header: SessionHeader): void;
   add(events: readonly Event[]): void;
+  /** This process waits for others to come: its calls without a connection belong to the server's side. */
+  serves(pid: number): void;
   /** Time passes: what has waited long enough is shown. */
   tick(now: number): void;
   finish(): void;
@@ -70,6 +72,7 @@ export function programDrawing({ json, columns, colour, put, file }: ProgramDraw
       }
       settling.add(events);
     },
+    serves: (pid) => servers.add(pid),
     tick(now) {
       show(settling.take(now));
       if (lanes !== null) {
@@ -88,14 +91,24 @@ export function programDrawing({ json, columns, colour, put, file }: ProgramDraw
 /** Who asks for one of these waits for others to come: its other calls belong to that side too. */
 const SERVES: ReadonlySet<string> = new Set(['listen', 'accept', 'accept4']);
 
-/** A shell's business: how processes come and go, and where a program was looked for in vain. JSON has it. */
-const PROCESSES: ReadonlySet<string> = new Set(['fork', 'vfork', 'clone', 'clone3', 'exit_group']);
+/** How processes come and go is a shell's business, and what a socket is called is drawn already. */
+const QUIET: ReadonlySet<string> = new Set(
+  'fork vfork clone clone3 exit_group getsockname getpeername fcntl'.split(' '),
+);
+const LOOKS: ReadonlySet<string> = new Set(
+  'poll ppoll select pselect6 epoll_wait epoll_pwait epoll_pwait2'.split(' '),
+);
+const GLANCE_NS = 1e6;
 
+/** JSON and recordings have them all. */
 function isDrawn(event: Event): boolean {
-  return (
-    event.type !== 'syscall' ||
-    !(PROCESSES.has(event.name) || (event.name === 'execve' && event.errno === 'ENOENT'))
-  );
+  if (event.type !== 'syscall') {
+    return true;
+  }
+  const { name, errno, took, result } = event;
+  const searched = name === 'execve' && errno === 'ENOENT';
+  const nothing = LOOKS.has(name) && result === 0 && took !== null && took < GLANCE_NS;
+  return !QUIET.has(name) && !searched && !nothing;
 }
 
 /** Without the bytes of packets: those are for -w. */

@@ -18,6 +18,7 @@ export interface ProgramLook {
   begin(): void;
   calls(batch: readonly TracedCall[]): void;
   add(events: readonly Event[]): void;
+  serves(pid: number): void;
   lost(source: string, why: string): void;
   /** The last look; everything is drawn. */
   end(): void;
@@ -84,6 +85,7 @@ export function lookAtPrograms(drawing: ProgramDrawing): ProgramLook {
       drawing.add(session.sample(false));
     },
     add: drawing.add,
+    serves: drawing.serves,
     lost: (source, why) => drawing.add([{ type: 'lost', at: now(), source, count: null, why }]),
     end() {
       clearInterval(looking);

@@ -105,7 +105,11 @@ export async function runProgram(
     note(written);
   }
   if (!json) {
-    put(summaryLines(look.session.summary(), ending(command, exit, endedAt)).join('\n'));
+    put(
+      summaryLines(look.session.summary(), ending(command, exit, exit === null ? look.now() : endedAt)).join(
+        '\n',
+      ),
+    );
   }
   process.exitCode = exitCode(exit);
 }

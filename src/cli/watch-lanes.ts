@@ -34,7 +34,12 @@ export async function runWatchLanes(words: readonly string[], flags: WatchFlags)
       json,
       columns: width(),
       colour: paint.bold('x') !== 'x',
-      put: (lines) => (lines.length === 0 ? undefined : print(`${lines.join('\n')}\n`)),
+      put(lines) {
+        // `| head` has seen enough: it ends in good order, and the recording is written.
+        if (lines.length > 0 && !readerGone(STANDARD_OUTPUT)) {
+          print(`${lines.join('\n')}\n`);
+        }
+      },
       file: recording,
     }),
   );
@@ -189,8 +194,11 @@ function createFinder(around: {
 
   function follow({ connected, waiting }: Concerned): void {
     judge.chosen([...connected, ...waiting]);
-    for (const { protocol, local } of waiting) {
+    for (const { protocol, local, owners } of waiting) {
       look.session.listens(protocol === 'udp' ? 'udp' : 'tcp', local);
+      for (const { pid } of owners) {
+        look.serves(pid);
+      }
     }
     const fresh = connected.filter(({ cookie, state }) => !known.has(cookie) && state !== 'TIME-WAIT');
     for (const { cookie, protocol, local, peer, state } of fresh) {
@@ -203,7 +211,8 @@ function createFinder(around: {
     async find() {
       const concerned = concernedBy(filter);
       follow(concerned);
-      found = found || concerned.programs.size > 0 || concerned.connected.length + concerned.waiting.length > 0;
+      found =
+        found || concerned.programs.size > 0 || concerned.connected.length + concerned.waiting.length > 0;
       for (const text of concerned.notes) {
         once(text);
       }

@@ -19,7 +19,10 @@ export function define(command: Command): Command {
     .option('-D, --list-interfaces', 'the interfaces there are')
     .option('-w, --write <file.pcapng>', 'record: Wireshark opens it, and so does sockscope open')
     .option('--live', 'a screen: connections, packets, bytes; keys to pause, filter and follow')
-    .option('--lanes', 'running programs: their calls, the states of their connections and the packets, side by side')
+    .option(
+      '--lanes',
+      'running programs: their calls, the states of their connections and the packets, side by side',
+    )
     .option('--no-owners', 'do not look up which program holds each end')
     .option('--promiscuous', 'also what is meant for others (tcpdump does that unless told not to, with -p)')
     .addOption(new Option('-p, --no-promiscuous-mode').hideHelp())

@@ -48,6 +48,8 @@ const UNSURE_NS = 1e6;
 const MOST_ENDS = 65_536;
 const MOST_SOURCES = 4096;
 const MOST_SYNS = 4096;
+const MOST_LATEST = 32;
+const ON_ITS_WAY_NS = 10e6;
 
 /** Who spoke to whom: the sender is the local end. */
 interface Speaking {
@@ -68,6 +70,7 @@ export function tracedPackets(options: TracedPacketsOptions): TracedPackets {
   let syns: { readonly tuple: Tuple; readonly at: number }[] = [];
   /** Where datagrams to a peer really come from: a socket bound to no address does not know. */
   const sources = new Map<string, Tuple>();
+  const latest: Pick<Early, 'bytes' | 'at' | 'ifindex'>[] = [];
   let out: Event[] = [];
 
   function speaking(): Speaking | null {
@@ -136,7 +139,26 @@ export function tracedPackets(options: TracedPacketsOptions): TracedPackets {
     }
   }
 
-  function tell({ bytes, wireLength, at, etherType, ifindex }: Early): void {
+  /** A packet that goes through a bridge or to a container is seen on each device on its way, unchanged. */
+  function isRepeated({ bytes, at, ifindex }: Early): boolean {
+    const again = latest.some(
+      (one) =>
+        one.ifindex !== ifindex && at - one.at < ON_ITS_WAY_NS && Buffer.compare(one.bytes, bytes) === 0,
+    );
+    if (!again) {
+      latest.push({ bytes, at, ifindex });
+      if (latest.length > MOST_LATEST) {
+        latest.shift();
+      }
+    }
+    return again;
+  }
+
+  function tell(early: Early): void {
+    if (isRepeated(early)) {
+      return;
+    }
+    const { bytes, wireLength, at, etherType, ifindex } = early;
     const events = identified.read(
       (lane) => lane.network(bytes, 0, bytes.length, wireLength, at, etherType),
       { host, interface: deviceName(ifindex), frame: bytes },

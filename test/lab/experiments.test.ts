@@ -25,12 +25,18 @@ describe.skipIf(missing !== null)('experiments', () => {
     it.concurrent(`${name}: what is expected is seen, and not with the remedy`, async () => {
       const outcome = await told(name, false);
       expect(words(outcome)).toBe('passed');
-      expect(outcome.counter.some(({ ok }) => !ok), 'the twin would pass without its remedy').toBe(true);
+      expect(
+        outcome.counter.some(({ ok }) => !ok),
+        'the twin would pass without its remedy',
+      ).toBe(true);
     });
     it.concurrent(`${name}: the remedy helps, and the fault is not seen`, async () => {
       const outcome = await told(name, true);
       expect(words(outcome)).toBe('passed');
-      expect(outcome.counter.some(({ ok }) => !ok), 'the experiment would pass with the remedy').toBe(true);
+      expect(
+        outcome.counter.some(({ ok }) => !ok),
+        'the experiment would pass with the remedy',
+      ).toBe(true);
     });
   }
 });

@@ -1,4 +1,5 @@
 /** The program is busy and does not accept: who comes next waits a second, whoever is to blame. */
+import type { Seen } from '../api.ts';
 import { atLeast, is, lasts } from '../checks.ts';
 import { defineExperiment } from '../experiment.ts';
 
@@ -23,7 +24,8 @@ export const experiment = defineExperiment(
       await say('Two clients connect. A backlog of 1 has room for both.');
       await client.connected('server:80');
       await client.connected('server:80');
-      const queued = (await server.sockets()).find(({ state }) => state === 'LISTEN')?.accept?.used;
+      const queued = (seen: Seen) => Math.max(...seen.infos('server').map(({ recvQueue }) => recvQueue));
+      await stage.until('both handshakes to be complete', (seen) => queued(seen) === 2);
 
       if (accepts) {
         await say('The server accepts at once.');
@@ -46,7 +48,7 @@ export const experiment = defineExperiment(
       const { errno, took } = await third;
       const { 'TcpExt.ListenOverflows': overflows = 0, 'TcpExt.ListenDrops': drops = 0 } =
         await server.counters();
-      return { queued, errno, ms: took / 1e6, overflows, drops };
+      return { queued: queued(stage.seen), errno, ms: took / 1e6, overflows, drops };
     },
     expect: ({ queued, errno, ms, overflows, drops }, seen) => [
       is('two connections wait to be accepted', queued, 2),
@@ -60,7 +62,7 @@ export const experiment = defineExperiment(
     explanation:
       'Connections whose handshake is complete wait in the accept queue, which holds one more than the backlog of listen(2). While it is full, the kernel drops every new SYN without an answer. The client takes that for a lost packet and tries again after one second; in between nobody tells it that there is room. So a pause of a few hundred milliseconds in the server, for a garbage collection perhaps, becomes connects of 1, 2 or 3 seconds, with an idle network and an idle processor.',
     remedy:
-      'Accept at once and queue in the program, or give listen(2) a longer backlog; net.core.somaxconn limits it. `sockscope ls -l` shows each listener’s queue and its limit, and ListenOverflows in `nstat -az` counts the clients that paid for it. Connect times of almost exactly a second are the sign.',
+      'Accept at once and queue in the program, or give listen(2) a longer backlog; net.core.somaxconn limits it. `sockscope limits` shows each listener’s queue, its limit and how often it was full; in `nstat -az` that is ListenOverflows. Connect times of almost exactly a second are the sign.',
     references: [
       'listen(2)',
       'accept(2)',

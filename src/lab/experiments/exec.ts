@@ -1,5 +1,5 @@
 /** A process becomes another program; its connection is asked whether it comes along. */
-import { is } from '../checks.ts';
+import { atLeast, is } from '../checks.ts';
 import { defineExperiment } from '../experiment.ts';
 
 /** Answers on a descriptor that it never opened, and says who it is. */
@@ -66,7 +66,7 @@ export const experiment = defineExperiment(
       knobs: { cloexec: true },
       expect: ({ read, connect, closing }, seen) => [
         is('the client reads the end', read, 0),
-        is('a FIN was sent', closing, 1),
+        atLeast('a FIN was sent', closing, 1),
         is('nobody called close', seen.calls({ host: 'server', name: 'close' }).length, 0),
         is('the listener is gone too', connect, 'ECONNREFUSED'),
       ],

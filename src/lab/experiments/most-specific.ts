@@ -94,7 +94,7 @@ export const experiment = defineExperiment(
         'known to first, other to first',
       ),
       is('of two wildcards the last', last.second, 'late'),
-      is('and the first has nothing', last.first, ''),
+      is('and the first has nothing', last.first, 'nothing'),
       is('TCP to the second address: the listener with that address', tcp.narrow, 2),
       is('TCP to the first address: the wildcard listener', tcp.wide, 1),
     ],
@@ -126,7 +126,7 @@ export const experiment = defineExperiment(
   },
 );
 
-/** Everything that waits at a socket. */
+/** Everything that waits at a socket, in words. */
 async function texts(program: Program, fd: number): Promise<string> {
   const found: string[] = [];
   let call = await program.recv(fd, 64, ['MSG_DONTWAIT']);
@@ -134,7 +134,7 @@ async function texts(program: Program, fd: number): Promise<string> {
     found.push(call.text);
     call = await program.recv(fd, 64, ['MSG_DONTWAIT']);
   }
-  return found.join(', ');
+  return found.join(', ') || 'nothing';
 }
 
 /** How many connections wait at a listener. */

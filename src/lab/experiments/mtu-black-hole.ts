@@ -20,7 +20,8 @@ export const experiment = defineExperiment(
     },
     answer: 'c',
     seconds: 3,
-    shortened: 'Two and a half seconds are waited for; without help the end comes after a quarter of an hour.',
+    shortened:
+      'Two and a half seconds are waited for; without help the end comes after a quarter of an hour.',
     stage: ({ probing }) => ({
       hosts: {
         client: {},

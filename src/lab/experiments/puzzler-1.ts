@@ -29,7 +29,7 @@ export const experiment = defineExperiment(
       await server.powerOff();
       await server.boot();
       const asleep = client.poll({ [c]: ['POLLIN'] }, 10_000);
-      const noticed = !(await waits(asleep, 1500));
+      const noticed = !(await waits(asleep, probes ? 5000 : 1500));
       await stage.settled();
       const state = (await client.sockets()).find(({ peer }) => peer.port === 80)?.state ?? 'none';
 

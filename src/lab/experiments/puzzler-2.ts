@@ -43,7 +43,7 @@ export const experiment = defineExperiment(
     expect: ({ sent, read, ms, again }, seen) => [
       is('send succeeds', sent, 6),
       is('the read fails', read, 'ETIMEDOUT'),
-      lasts('after tcp_retries2 repetitions', ms, 3000, 3400),
+      lasts('after the time of tcp_retries2 repetitions', ms, 1600, 3400),
       between('the segment was sent again', seen.packets({ from: 'client', data: true }).length - 1, 2, 5),
       is('no RST is sent', seen.packets({ from: 'client', flags: 'R' }).length, 0),
       is('the next send fails too', again, 'EPIPE'),
@@ -60,11 +60,11 @@ export const experiment = defineExperiment(
       'tcp(7), TCP_USER_TIMEOUT',
     ],
     twin: {
-      title: 'With TCP_USER_TIMEOUT of one second.',
-      knobs: { userTimeoutMs: 1000 },
+      title: 'With TCP_USER_TIMEOUT of half a second.',
+      knobs: { userTimeoutMs: 500 },
       expect: ({ read, ms }) => [
         is('the read fails', read, 'ETIMEDOUT'),
-        holds('within 2.5 s', ms >= 1000 && ms < 2500, `${(ms / 1000).toFixed(2)} s`),
+        holds('within 1.5 s', ms >= 500 && ms < 1500, `${(ms / 1000).toFixed(2)} s`),
       ],
     },
   },

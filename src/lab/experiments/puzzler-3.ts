@@ -1,5 +1,5 @@
 /** Dave Pacheco's third TCP puzzler: a connection that only one side knows of, and nothing has failed. */
-import { inOrder, is } from '../checks.ts';
+import { atLeast, inOrder, is } from '../checks.ts';
 import { defineExperiment } from '../experiment.ts';
 
 export const experiment = defineExperiment(
@@ -77,7 +77,8 @@ export const experiment = defineExperiment(
       knobs: { closes: true },
       expect: (_, seen) => [
         inOrder('the server waits in TIME-WAIT', seen.states('server'), ['FIN-WAIT-2', 'TIME-WAIT']),
-        inOrder('the client is done', seen.states('client'), ['LAST-ACK', 'CLOSED']),
+        inOrder('the client is done', seen.states('client'), ['CLOSE-WAIT', 'CLOSED']),
+        atLeast('each side sent its FIN', seen.packets({ flags: 'F' }).length, 2),
         is('no RST', seen.packets({ flags: 'R' }).length, 0),
       ],
     },

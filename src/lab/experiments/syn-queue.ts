@@ -57,7 +57,7 @@ export const experiment = defineExperiment(
     explanation:
       'A SYN makes a small request at the server, which waits for the third segment of the handshake and repeats its SYN,ACK meanwhile. There are at most about as many of these as the backlog of listen(2) allows. A SYN that finds no room is dropped without an answer, as if the network had lost it; the client repeats it after 1, 2, 4 … seconds and sees only a connect that hangs. A few SYNs a second from made-up addresses are enough, because each holds its place for a minute.',
     remedy:
-      'Leave net.ipv4.tcp_syncookies at 1, its default: then a full queue costs nobody a connection (see `sockscope lab syn-cookies`). A longer backlog helps against bursts only. TCPReqQFullDrop and ListenDrops of `nstat -az` tell that it happens.',
+      'Leave net.ipv4.tcp_syncookies at 1, its default: then a full queue costs nobody a connection (see `sockscope lab syn-cookies`). A longer backlog helps against bursts only. `sockscope limits` shows how many half-open connections a listener has; TCPReqQFullDrop and ListenDrops of `nstat -az` count the SYNs that were dropped.',
     references: [
       'RFC 4987 section 2',
       'listen(2)',

@@ -47,7 +47,7 @@ export const experiment = defineExperiment(
       await client.connected('server:80');
       await Promise.race(waiting);
       // Nobody accepts yet: whoever is to be woken is woken.
-      await waits(Promise.all(waiting), 500);
+      await waits(Promise.all(waiting), exclusive ? 500 : 5000);
 
       await say('Those that were woken accept.');
       const accepts: Call[] = [];

@@ -26,12 +26,14 @@ export const experiment = defineExperiment(
         await server.setsockopt(s, 'SO_OOBINLINE', inline ? 1 : 0);
         return { c, s };
       };
-      /** Until the server's kernel has so many of the client's bytes; a look with MSG_PEEK would stop at the mark. */
+      /** Until the server's kernel has acknowledged so many bytes of the newest connection; a recv would stop at the mark. */
       const arrived = (bytes: number) =>
-        stage.until(`${bytes} bytes at the server`, ({ packets, fates }) => {
-          const delivered = new Set(fates('delivered').map(({ packet }) => packet));
-          const came = packets({ from: 'client', data: true }).filter(({ id = -1 }) => delivered.has(id));
-          return came.reduce((sum, { length }) => sum + length, 0) === bytes;
+        stage.until(`${bytes} bytes at the server`, ({ packets }) => {
+          const first = packets({ from: 'server', flags: 'SA' }).at(-1);
+          return packets({ from: 'server' }).some(
+            ({ connection, ack = 0 }) =>
+              connection === first?.connection && (ack - (first?.ack ?? 0)) >>> 0 === bytes,
+          );
         });
 
       await say('The client sends ab and, urgently, "!". The server reads what is in front of it.');
@@ -52,7 +54,7 @@ export const experiment = defineExperiment(
       await client.send(slow.c, 'ab');
       await client.send(slow.c, '!', ['MSG_OOB']);
       await rest(client, slow.c);
-      await arrived(16);
+      await arrived(8);
       const late = await everything(server, slow.s);
       return { woken: JSON.stringify(poll.value), stream: first.text + got.stream, got, late };
     },

@@ -1,5 +1,6 @@
 /** Foreign programs on a host: anything that can be started, with its system calls in the session. */
 import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { SockscopeError } from '../../errors.ts';
 import { findCommand } from '../../kernel/spawn-program.ts';
 import { type Trace, traceProgram } from '../../watch/syscalls/trace-program.ts';
@@ -22,6 +23,8 @@ export interface RunningForeign {
 }
 
 const CHILD = 1;
+/** What it has left behind may hold its pipes for ever. */
+const LAST_OUTPUT_MS = 200;
 
 export async function startForeign(
   common: Common,
@@ -61,7 +64,10 @@ export async function startForeign(
           common.take(batch.map((call) => rawCall(host, call)));
         }
       },
-      onExit: ({ code, signal }) => children.hear({ type: 'childExit', child: CHILD, code, signal }),
+      onExit: ({ code, signal }) =>
+        void lastOutput([trace.stdout, trace.stderr]).then(() =>
+          children.hear({ type: 'childExit', child: CHILD, code, signal }),
+        ),
       onTrouble: (why) =>
         common.tell({
           type: 'lost',
@@ -82,6 +88,14 @@ export async function startForeign(
 
 function listen(stream: Readable | null, hear: (text: string) => void): void {
   stream?.setEncoding('utf8').on('data', hear);
+}
+
+/** The tracer hears of the end on its own thread, and may be quicker than the pipes. */
+function lastOutput(streams: readonly (Readable | null)[]): Promise<unknown> {
+  const ends = streams.map((stream) => (stream === null ? null : finished(stream).catch(() => {})));
+  // A busy loop runs its timers before it reads: what is in the pipes already comes before the next immediate.
+  const late = new Promise<void>((resolve) => setTimeout(() => setImmediate(resolve), LAST_OUTPUT_MS));
+  return Promise.race([Promise.all(ends), late]);
 }
 
 function rawCall(host: string, { program: _, socket: __, state: ___, ...call }: TracedCall): RawCall {

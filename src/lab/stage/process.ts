@@ -129,7 +129,8 @@ export function runStageProcess(entries: StageEntries): void {
 
 function startOf(clock: Clock): Surroundings['start'] {
   return {
-    monotonic: process.hrtime.bigint() - BigInt(Math.round(clock.now())),
+    // Asked of the clock alone: whoever reads a second one may be interrupted in between, and all stamps would be off by that.
+    monotonic: BigInt(-clock.fromMonotonic(0n)),
     realtime: clock.startedAt.ns,
   };
 }
