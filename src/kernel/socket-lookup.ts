@@ -28,14 +28,24 @@ const answer = new Uint8Array(4096);
  * The socket whose local end and peer these are; where no connection has them, the listener that would take it. Null: none here.
  * Addresses are 4 or 16 bytes. `fd` is a NETLINK_SOCK_DIAG socket.
  */
-export function lookupSocket(
+export function lookupSocket(...question: Question): LookedUp | null {
+  const row = askForSocket(...question);
+  return row === null ? null : { inode: u32(row, INET.inode), uid: u32(row, INET.uid) };
+}
+
+export type Question = [
   fd: number,
   protocol: 6 | 17,
   local: Uint8Array,
   localPort: number,
   peer: Uint8Array,
   peerPort: number,
-): LookedUp | null {
+];
+
+/** The same as the kernel's answer, read with the offsets of sockdiag-format.ts; lent until the next one. */
+export function askForSocket(
+  ...[fd, protocol, local, localPort, peer, peerPort]: Question
+): Uint8Array | null {
   const request = inetRequest({
     family: local.length === 4 ? AF_INET : AF_INET6,
     protocol,
@@ -59,5 +69,5 @@ export function lookupSocket(
   if (length < NLMSG_HEADER + 72 || u16(answer, 4) === NLMSG_ERROR) {
     return null;
   }
-  return { inode: u32(answer, INET.inode), uid: u32(answer, INET.uid) };
+  return answer;
 }

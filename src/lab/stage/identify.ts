@@ -2,8 +2,10 @@
 import type { Listening } from '../../session/connection.ts';
 import { plainAddress } from '../../session/connection.ts';
 import type { Event, Syscall } from '../../session/events.ts';
+
 import { type Sighted, trackGenerations } from '../../session/generations.ts';
 import { identifiedPackets } from '../../session/identified-packets.ts';
+import type { Endpoint } from '../../session/socket.ts';
 import { LINK } from '../../wire/headers.ts';
 import { createOurs } from './ours.ts';
 import type { RawCall, RawEvent, RawPacket, RawState, RawTuple } from './protocol.ts';
@@ -29,13 +31,16 @@ export function createIdentify(netns: number): Identify {
 
   function packet({ frame, at, host, segment, id }: RawPacket): void {
     const about = { host, interface: segment, id, frame };
+    const between: Endpoint[] = [];
     const events = identified.read((lane) => {
       lane.frame(frame, 0, frame.length, frame.length, at, LINK.ethernet);
-      if (lane.flow !== null) {
-        const [local, peer] = lane.flow.ends;
-        ours.witness({ local, peer });
-      }
+      between.push(...(lane.flow?.ends ?? []));
     }, about);
+    const [local, peer] = between;
+    if (local !== undefined && peer !== undefined) {
+      // What led to it stands before it.
+      ours.witness({ local, peer });
+    }
     const [first] = events;
     if (first?.type === 'packet' && first.connection !== undefined) {
       packets.set(id, first.connection);

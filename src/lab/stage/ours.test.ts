@@ -39,13 +39,13 @@ it('a change just before its first frame comes through with it, in order, whiche
   const { local, peer } = first.tuple;
   ours.witness({ local: peer, peer: { address: `::ffff:${local.address}`, port: local.port } });
   expect(through).toEqual([first, second]);
-  expect(ours.told(state(3, 4000))).toBe(true);
+  expect(ours.told({ ...state(3, 4000), to: 'ESTABLISHED' })).toBe(true);
 });
 
 it('a change with a cookie is ours: only a look at our own hosts knows it', () => {
   const ours = createOurs(() => {});
   expect(ours.told(state(1, 4000, 'cookie'))).toBe(true);
-  expect(ours.told(state(2, 4000))).toBe(true);
+  expect(ours.told({ ...state(2, 4000), to: 'ESTABLISHED' })).toBe(true);
 });
 
 it('what waited too long is forgotten', () => {
@@ -57,7 +57,7 @@ it('what waited too long is forgotten', () => {
   expect(through).toEqual([]);
 });
 
-it('each of ours comes through exactly once, and none of another stage', () => {
+it('each of ours that is witnessed comes through exactly once, and none of another stage', () => {
   const step = fc.record({ port: fc.integer({ min: 1, max: 6 }), witness: fc.boolean() });
   fc.assert(
     fc.property(fc.array(step), (steps) => {
@@ -78,7 +78,12 @@ it('each of ours comes through exactly once, and none of another stage', () => {
           }
         }
       }
-      const expected = given.filter(({ tuple }) => met.has(tuple.local.port));
+      // A SYN-SENT waits for the next witness, also of ends that are known.
+      const lastMet = (port: number): number =>
+        steps.findLastIndex((one) => one.witness && one.port === port);
+      const expected = given.filter(
+        ({ at, tuple }) => met.has(tuple.local.port) && at < lastMet(tuple.local.port),
+      );
       expect(told.map(({ at }) => at).sort((a, b) => a - b)).toEqual(expected.map(({ at }) => at));
     }),
   );

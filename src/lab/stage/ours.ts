@@ -1,7 +1,8 @@
 /**
  * The kernel's trace of state changes is the whole machine's and knows no network namespaces, and every stage has the same addresses.
  * So a traced change is ours only when its ends have also been met by a witness that sees nothing but this stage: a frame on its
- * wire, a call of its programs, a look at its hosts. A connecting socket changes just before its SYN is seen; it waits for it. Pure.
+ * wire, a call of its programs, a look at its hosts. A connecting socket changes just before its SYN is seen. It waits for it,
+ * also where its ends have been met before: only the SYN tells whether they are used again. Pure.
  */
 import { endpointText, plainAddress } from '../../session/connection.ts';
 import type { RawState, RawTuple } from './protocol.ts';
@@ -25,9 +26,6 @@ export function createOurs(through: (state: RawState) => void): Ours {
 
   function witness(ends: Ends): void {
     const key = keyOf(ends);
-    if (met.has(key)) {
-      return;
-    }
     met.add(key);
     if (waiting.length > 0) {
       const free = waiting.filter((one) => keyOf(one.tuple) === key);
@@ -39,12 +37,10 @@ export function createOurs(through: (state: RawState) => void): Ours {
   return {
     witness,
     told(state) {
-      if (state.socket !== '') {
+      const unsure = state.socket === '' && (state.to === 'SYN-SENT' || !met.has(keyOf(state.tuple)));
+      if (!unsure) {
         // Only a look knows its cookie.
         witness(state.tuple);
-        return true;
-      }
-      if (met.has(keyOf(state.tuple))) {
         return true;
       }
       waiting = waiting.filter(({ at }) => state.at - at < PATIENCE_NS).slice(-MOST_WAITING);

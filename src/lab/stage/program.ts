@@ -5,42 +5,9 @@ import type { Child, Exit, Program } from '../api.ts';
 import type { ChildMessage } from './actor-child.ts';
 import { type Children, createChildren } from './children.ts';
 import type { ActorOrder, FromActor, RawCall } from './protocol.ts';
+import { PLAIN_VERBS } from './verbs.ts';
 
-/** Every verb that is one message and one answer. */
-const VERBS = [
-  'socket',
-  'bind',
-  'listen',
-  'accept',
-  'connect',
-  'send',
-  'recv',
-  'sendto',
-  'recvmsg',
-  'shutdown',
-  'close',
-  'setsockopt',
-  'getsockopt',
-  'getsockname',
-  'getpeername',
-  'poll',
-  'epollCreate',
-  'epollCtl',
-  'epollWait',
-  'dup',
-  'pipe',
-  'open',
-  'fcntl',
-  'ioctl',
-  'setrlimit',
-  'signal',
-  'job',
-  'listening',
-  'connected',
-  'accepted',
-  'received',
-] as const;
-type Verb = (typeof VERBS)[number];
+type Verb = (typeof PLAIN_VERBS)[number];
 
 export interface RunningProgram {
   readonly program: Program;
@@ -133,7 +100,7 @@ export async function startProgram(wish: ProgramWish): Promise<RunningProgram> {
 
   await up;
   const verbs = Object.fromEntries(
-    VERBS.map((verb) => [verb, (...args: readonly unknown[]) => ask(verb, args)]),
+    PLAIN_VERBS.map((verb) => [verb, (...args: readonly unknown[]) => ask(verb, args)]),
   ) as Pick<Program, Verb>;
 
   const program: Program = {

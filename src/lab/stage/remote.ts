@@ -7,6 +7,7 @@ import type { Child, Exit, Host, Program, Rule, Stage, StageWish, Wire } from '.
 import { createSeen } from '../seen.ts';
 import { asError, type Launched, launchStage } from './launch.ts';
 import type { FromStage, Handle, HostFacts, Target, ToStage } from './remote-protocol.ts';
+import { PROGRAM_VERBS } from './verbs.ts';
 import { createWaits, hasReached } from './waits.ts';
 
 type Built = Extract<FromStage, { type: 'built' }>;
@@ -28,43 +29,6 @@ const HOST_VERBS = [
   'flushNeighbours',
   'powerOff',
   'boot',
-] as const;
-const PROGRAM_VERBS = [
-  'socket',
-  'bind',
-  'listen',
-  'accept',
-  'connect',
-  'send',
-  'recv',
-  'sendto',
-  'recvmsg',
-  'shutdown',
-  'close',
-  'setsockopt',
-  'getsockopt',
-  'getsockname',
-  'getpeername',
-  'poll',
-  'epollCreate',
-  'epollCtl',
-  'epollWait',
-  'dup',
-  'pipe',
-  'open',
-  'fcntl',
-  'ioctl',
-  'setrlimit',
-  'signal',
-  'spawn',
-  'exec',
-  'kill',
-  'exit',
-  'job',
-  'listening',
-  'connected',
-  'accepted',
-  'received',
 ] as const;
 const CHILD_VERBS = ['write', 'end', 'kill', 'stdout', 'stderr', 'prints'] as const;
 const RULE_VERBS = ['hits', 'release', 'remove'] as const;
