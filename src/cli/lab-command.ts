@@ -74,9 +74,9 @@ function named(name: string, known: readonly Experiment[]): Experiment {
   );
 }
 
-export function speaksOf({ name, question, explanation }: Experiment, word: string): boolean {
+export function speaksOf({ name, asks, question, explanation }: Experiment, word: string): boolean {
   const low = word.toLowerCase();
-  return [name, question, explanation].some((text) => text.toLowerCase().includes(low));
+  return [name, asks, question, explanation].some((text) => text.toLowerCase().includes(low));
 }
 
 function catalogue(found: readonly Experiment[], { json }: LabFlags, face: LabFace): number {

@@ -153,6 +153,7 @@ const closeWait = defineExperiment(
   {
     name: 'close-wait',
     theme: 'closing',
+    asks: 'What is seen when it happens?',
     question:
       'A server sends its reply and closes the connection. The client reads the reply, reads the end, and goes on with other work without closing its own socket. In which state is the client a day later?',
     answers: {
@@ -183,6 +184,7 @@ const handshake = defineExperiment(
   {
     name: 'handshake',
     theme: 'opening',
+    asks: 'What is seen when it happens?',
     question: 'How many packets cross the wire before connect() returns? Count them.',
     answers: { a: 'one', b: 'two', c: 'three' },
     answer: 'b',
@@ -202,6 +204,7 @@ const fastOpen = defineExperiment(
   {
     name: 'fast-open',
     theme: 'opening',
+    asks: 'What is seen when it happens?',
     question: 'Data in the SYN: when does the server get it?',
     answers: { a: 'never', b: 'at once' },
     answer: 'b',
@@ -220,6 +223,7 @@ const udpLoss = defineExperiment(
   {
     name: 'udp-loss',
     theme: 'udp',
+    asks: 'What is seen when it happens?',
     question: 'Ten datagrams are sent and three are lost. Who is told?',
     answers: { a: 'the sender', b: 'the receiver', c: 'nobody' },
     answer: 'c',

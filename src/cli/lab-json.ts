@@ -4,12 +4,13 @@ import type { Outcome } from '../lab/run-types.ts';
 import { encode } from '../session/ndjson.ts';
 
 function row(experiment: Experiment): object {
-  const { name, theme, question, answers, seconds, shortened, knobs, twin } = experiment;
+  const { name, theme, asks, question, answers, seconds, shortened, knobs, twin } = experiment;
   return {
     v: 1,
     type: 'experiment',
     name,
     theme,
+    asks,
     question,
     answers,
     seconds,

@@ -106,7 +106,7 @@ describe('the catalogue', () => {
     const rows = order.map((start) => lines.findIndex((line) => line.startsWith(`${start} `)));
     expect(rows.every((row, index) => row >= 0 && (index === 0 || row > rows[index - 1]!))).toBe(true);
     expect(lines[rows[1]!]).toBe(
-      '  handshake    2 s  How many packets cross the wire before connect() returns?',
+      '  handshake    2 s  What is seen when it happens?',
     );
     expect(out).toContain('sockscope lab close-wait --twin');
     expect(out).not.toContain('LOSS');

@@ -44,6 +44,8 @@ export type Knobs = Readonly<Record<string, number | boolean>>;
 export interface Experiment<R = object, K extends Knobs = Knobs> {
   readonly name: string;
   readonly theme: Theme;
+  /** One line for the catalogue. */
+  readonly asks: string;
   /** Two or three sentences at most: the situation, and what is asked. */
   readonly question: string;
   readonly answers: Readonly<Record<string, string>>;

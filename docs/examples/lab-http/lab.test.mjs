@@ -27,8 +27,7 @@ async function serve() {
 /** What the client prints. */
 async function asks(timeoutMs) {
   const program = await client.start('node', [file('client.mjs'), 'http://10.9.0.2:8080/tea', timeoutMs]);
-  await program.exited;
-  return (await program.stdout()).trim();
+  return (await program.prints(/\n/, 30_000)).trim();
 }
 
 it('a lost packet costs time, and nothing else', async () => {

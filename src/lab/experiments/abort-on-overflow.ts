@@ -9,6 +9,7 @@ export const experiment = defineExperiment(
   {
     name: 'abort-on-overflow',
     theme: 'queues',
+    asks: 'The queue fills during the handshake. Waiting or resetting?',
     question:
       'The accept queue has room for one more connection. Two clients connect at the same moment, so both SYNs find room; the third segments of their handshakes come a round trip later. tcp_abort_on_overflow is 1. What happens to the one that comes too late?',
     answers: {

@@ -8,6 +8,7 @@ export const experiment = defineExperiment(
   {
     name: 'accept-queue',
     theme: 'queues',
+    asks: 'A server is too busy to accept. What does the next connect do?',
     question:
       'A server listens with a backlog of 1 and is too busy to call accept. Two clients have connected. A third one connects; 300 ms later the server has time again and accepts. What does the third connect do?',
     answers: {

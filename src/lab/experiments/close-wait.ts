@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'close-wait',
     theme: 'closing',
+    asks: 'The peer has hung up and the program forgets its socket. What now?',
     question:
       'The client closes its connection properly. The server reads the end of the stream, and then forgets to close its own socket. What becomes of the two ends?',
     answers: {

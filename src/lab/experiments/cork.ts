@@ -9,6 +9,7 @@ export const experiment = defineExperiment(
   {
     name: 'cork',
     theme: 'data',
+    asks: 'Three corked bytes. When do they leave?',
     question:
       'A client sets TCP_CORK, writes 3 bytes, and waits for the answer; it has forgotten to take the cork out. The network takes no time. When do the 3 bytes leave?',
     answers: {

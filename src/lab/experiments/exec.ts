@@ -11,6 +11,7 @@ export const experiment = defineExperiment(
   {
     name: 'exec',
     theme: 'processes',
+    asks: 'The server becomes another program. What does its client notice?',
     question:
       'A server with an open connection calls execve: the process becomes another program, which has never heard of the client. What does the client notice?',
     answers: {

@@ -20,6 +20,7 @@ export const experiment = defineExperiment(
   {
     name: 'exit-status',
     theme: 'processes',
+    asks: '137: how did that program end?',
     question:
       'A shell (or a container) says that a program ended with 137, and its peer saw the connection end. What has happened?',
     answers: {

@@ -13,6 +13,7 @@ export const experiment = defineExperiment(
   {
     name: 'fast-open',
     theme: 'opening',
+    asks: 'Data in the SYN: how long do the first and the second request take?',
     question:
       'To save a round trip, the client sends with MSG_FASTOPEN and the server sets TCP_FASTOPEN on its listener. No call fails. The machines are set up as they come. How long do the first and the second request take?',
     answers: {

@@ -14,6 +14,7 @@ export const experiment = defineExperiment(
   {
     name: 'fast-retransmit',
     theme: 'loss',
+    asks: 'One segment is lost in the middle, one at the end. Which comes first?',
     question:
       'A client sends ten segments at once; a round trip takes 20 ms. On one connection the third segment is lost, on another the tenth. When are they sent again?',
     answers: {

@@ -28,6 +28,7 @@ export const experiment = defineExperiment(
   {
     name: 'fd-leak',
     theme: 'processes',
+    asks: 'A server has run out of descriptors. What does its next client see?',
     question:
       'A server reads the end of each connection and forgets to close its socket, until it has as many descriptors as it may have. What does the next client see?',
     answers: {

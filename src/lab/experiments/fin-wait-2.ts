@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'fin-wait-2',
     theme: 'closing',
+    asks: 'How long does a socket wait for the other side to close?',
     question:
       'The client calls shutdown(SHUT_WR) and waits for the server to close. The server has confirmed the FIN, and its program hangs. tcp_fin_timeout is 1 s. How long does the client’s socket stay in FIN_WAIT_2?',
     answers: {

@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'graceful-shutdown',
     theme: 'closing',
+    asks: 'Close the listener first, then finish the work. Who is harmed?',
     question:
       'A server is told to stop. It closes its listener first, so that nobody new comes in, and then finishes what it has accepted. Two clients are connected and have sent their requests; the server has accepted one of them. What does the other one get?',
     answers: {

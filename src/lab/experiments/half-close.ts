@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'half-close',
     theme: 'closing',
+    asks: 'The client has said its last word. What may the server still do?',
     question:
       'The client has sent its whole request and calls shutdown(SHUT_WR), as `nc -N` does. The server reads the request, then 0 bytes. What can the server still do?',
     answers: {

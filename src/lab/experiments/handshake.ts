@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'handshake',
     theme: 'opening',
+    asks: 'When does connect return, and what has accept to do with it?',
     question:
       'A server listens, and has not called accept. The network takes 50 ms each way. When does the client’s connect return?',
     answers: {

@@ -13,6 +13,7 @@ export const experiment = defineExperiment(
   {
     name: 'keep-alive-race',
     theme: 'programs',
+    asks: 'One request in ten thousand fails on a kept connection. Why?',
     question:
       'One request in ten thousand fails, with "socket hang up" or with ECONNRESET, and the server’s log knows nothing of it. Both sides keep connections open, and both close those that are idle for five seconds. What happens?',
     answers: {

@@ -10,6 +10,7 @@ export const experiment = defineExperiment(
   {
     name: 'keepalive',
     theme: 'errors',
+    asks: 'SO_KEEPALIVE is on and the peer is dead. When does recv return?',
     question:
       'A client waits on an idle connection, with SO_KEEPALIVE switched on and everything else as it comes. The server’s machine loses its power for good. When does the client’s recv return?',
     answers: {

@@ -9,6 +9,7 @@ export const experiment = defineExperiment(
   {
     name: 'linger-zero',
     theme: 'closing',
+    asks: 'SO_LINGER 0 avoids TIME_WAIT. What becomes of the data?',
     question:
       'To be rid of TIME_WAIT, a client sets SO_LINGER to 0 seconds, as an article advised. It sends 100 000 bytes over a network of 50 ms; send returns 100 000, close returns 0. What does the server get?',
     answers: {

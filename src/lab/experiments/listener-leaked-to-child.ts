@@ -19,6 +19,7 @@ export const experiment = defineExperiment(
   {
     name: 'listener-leaked-to-child',
     theme: 'processes',
+    asks: 'The server is gone and its port is taken. By whom?',
     question:
       'A server starts a helper program, here `sleep`, and dies. The helper goes on. A new server wants the port, and a client connects. What happens?',
     answers: {

@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'lost-handshake-ack',
     theme: 'opening',
+    asks: 'The third segment of the handshake is lost. Who waits for whom?',
     question:
       'Of the handshake only the last segment is lost, the client’s ACK. The client then waits for the server’s greeting, as with SSH, SMTP or MySQL. What happens?',
     answers: {

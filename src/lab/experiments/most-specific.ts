@@ -11,6 +11,7 @@ export const experiment = defineExperiment(
   {
     name: 'most-specific',
     theme: 'ports',
+    asks: 'Three sockets fit the same packet. Which one gets it?',
     question: `Your server has UDP port 5353 on the wildcard address, with SO_REUSEADDR, and works. Then somebody starts another program on the same machine, which binds ${SECOND}:5353, with SO_REUSEADDR as well. Who gets the datagrams for ${SECOND} from now on?`,
     answers: {
       a: 'Your server: it was there first, and the other one’s bind fails.',

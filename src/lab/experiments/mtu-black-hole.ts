@@ -10,6 +10,7 @@ export const experiment = defineExperiment(
   {
     name: 'mtu-black-hole',
     theme: 'loss',
+    asks: 'Through the tunnel small answers come and large ones hang. Why?',
     question:
       'Through the new VPN everything connects, logins work, and every page of some size hangs. The tunnel carries 1400 bytes; both machines think it is 1500. What happens to the large answer?',
     answers: {

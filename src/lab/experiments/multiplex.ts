@@ -26,6 +26,7 @@ export const experiment = defineExperiment(
   {
     name: 'multiplex',
     theme: 'processes',
+    asks: 'Thousands of connections: a process each, or one thread for all?',
     question: `An echo server starts a small process (cat) for each of ${FEW} connections. Another one serves ${MANY} connections on a single thread with epoll. Where is the difference?`,
     answers: {
       a: 'In speed: on the single thread everybody waits for everybody, so an echo takes many times as long.',

@@ -11,6 +11,7 @@ export const experiment = defineExperiment(
   {
     name: 'nagle-delayed-ack',
     theme: 'data',
+    asks: 'Two small writes and a read take 40 ms each time. Why?',
     question:
       'A client writes a header of 5 bytes, then a body of 5 bytes, and waits for the answer; again and again on one connection. The server answers at once when it has both. The network takes no time. How long does one exchange take?',
     answers: {

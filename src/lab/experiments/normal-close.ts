@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'normal-close',
     theme: 'closing',
+    asks: 'An orderly end: what is left afterwards, and where?',
     question:
       'Nothing is wrong: the client closes, the server reads the end of the stream and closes too. The network takes 100 ms each way. When does the client’s close return, and what is left afterwards?',
     answers: {

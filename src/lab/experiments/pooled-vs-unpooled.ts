@@ -12,6 +12,7 @@ export const experiment = defineExperiment(
   {
     name: 'pooled-vs-unpooled',
     theme: 'programs',
+    asks: 'Twenty requests on one connection, or on twenty. What is the price?',
     question:
       'Twenty small requests, one after the other, to a server 20 ms away. The client opens a connection for each and closes it. What does that cost, compared with one connection that is kept?',
     answers: {

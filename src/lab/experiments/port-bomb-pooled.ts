@@ -12,6 +12,7 @@ export const experiment = defineExperiment(
   {
     name: 'port-bomb-pooled',
     theme: 'ports',
+    asks: 'The same client with a pool. Does it get through?',
     question:
       'Against the port bomb the client now has a pool of connections. It sends sixty requests, four at a time, and keeps two idle connections, as Go’s HTTP client does as it comes. It has ten local ports. Does it get through?',
     answers: {

@@ -9,6 +9,7 @@ export const experiment = defineExperiment(
   {
     name: 'port-bomb',
     theme: 'ports',
+    asks: 'Ten local ports, ten connections, all closed. And the eleventh?',
     question:
       'A client with ten ephemeral ports opens a connection to one server, closes it, and opens the next. What happens to the eleventh, a moment later?',
     answers: {

@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'puzzler-1',
     theme: 'errors',
+    asks: 'One machine is power-cycled. What does the other one know?',
     question:
       'Client and server are connected and silent. Somebody pulls the server’s plug and switches it on again. What does the client know of it, and what happens when it then sends something?',
     answers: {

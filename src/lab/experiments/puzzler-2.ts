@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'puzzler-2',
     theme: 'errors',
+    asks: 'One machine is gone for good. When does the other one find out?',
     question:
       'The server is switched off and stays off. The client sends something on its connection. When does it find out, and how?',
     answers: {

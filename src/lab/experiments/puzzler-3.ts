@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'puzzler-3',
     theme: 'errors',
+    asks: 'Can only one side know of a connection although nothing has failed?',
     question:
       'No crash, no power cut, no lost packet: can the client hold a connection of which the server’s kernel knows nothing any more? And what does Linux say when the client then writes?',
     answers: {

@@ -15,6 +15,7 @@ export const experiment = defineExperiment(
   {
     name: 'refused-filtered-unreachable',
     theme: 'errors',
+    asks: 'Nobody there, firewall, dead machine, no way: what does connect say?',
     question:
       'A service cannot be reached. It may be that nothing listens there, that a firewall swallows the packets, that the machine is gone, or that a router has no way. How does connect tell them apart?',
     answers: {

@@ -13,6 +13,7 @@ export const experiment = defineExperiment(
   {
     name: 'reorder-sack',
     theme: 'loss',
+    asks: 'Segments overtake each other, none is lost. What is sent again?',
     question:
       'A client sends ten segments over a way of 100 ms. Nothing is lost, but the third takes another route and arrives 15 ms after the others. What does the client do?',
     answers: {

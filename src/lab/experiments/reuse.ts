@@ -40,6 +40,7 @@ export const experiment = defineExperiment(
   {
     name: 'reuse',
     theme: 'ports',
+    asks: 'EADDRINUSE after a restart: who may bind what, beside whom?',
     question:
       'A server closes its connections, ends, and is started again at once. Its bind fails with EADDRINUSE, because one connection is in TIME_WAIT. You add SO_REUSEADDR to the program and start the new version. What happens?',
     answers: {

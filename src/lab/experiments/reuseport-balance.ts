@@ -12,6 +12,7 @@ export const experiment = defineExperiment(
   {
     name: 'reuseport-balance',
     theme: 'ports',
+    asks: 'Several listeners on one port. Who gets the connections?',
     question: `Three workers listen on one port, each with a socket of its own and SO_REUSEPORT. ${CLIENTS} clients have connected, and no worker has accepted yet. Now one worker is restarted, and closes its listener. What becomes of the clients?`,
     answers: {
       a: 'Nothing: the workers share one queue, and the other two accept all of them.',

@@ -9,6 +9,7 @@ export const experiment = defineExperiment(
   {
     name: 'self-connect',
     theme: 'opening',
+    asks: 'Can a client connect to a port on which nobody listens?',
     question:
       'A service on this machine uses port 40000, which lies in the range of ephemeral ports. It is down; nobody listens. Its client tries again and again to connect to 127.0.0.1:40000. What can happen?',
     answers: {

@@ -12,6 +12,7 @@ export const experiment = defineExperiment(
   {
     name: 'signals',
     theme: 'processes',
+    asks: 'Ctrl-C, SIGTERM, kill -9: what does each do to the connections?',
     question:
       'A server is ended by Ctrl-C (SIGINT), by a service manager (SIGTERM), and by kill -9. It has one idle client, and one whose request it has not read yet. What do the clients see?',
     answers: {

@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'simultaneous-close',
     theme: 'closing',
+    asks: 'Both sides close at once. Who has the TIME_WAIT?',
     question:
       'Both programs close at the same moment; the network takes 100 ms each way, so their FINs cross. Who is in TIME_WAIT afterwards?',
     answers: {

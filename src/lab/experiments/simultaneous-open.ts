@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'simultaneous-open',
     theme: 'opening',
+    asks: 'Two programs connect to each other at the same moment. Nobody listens.',
     question:
       'No program listens. Two programs, each bound to a port, call connect to each other’s port at the same moment; their SYNs cross on the way. What comes of it?',
     answers: {

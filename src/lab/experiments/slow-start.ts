@@ -11,6 +11,7 @@ export const experiment = defineExperiment(
   {
     name: 'slow-start',
     theme: 'data',
+    asks: 'The line is fast and the way is long. How long for 200 kB?',
     question:
       'Over a connection that is just made, 200 kB are sent. The line is as fast as you like, and a round trip takes 200 ms. How long until everything has arrived?',
     answers: {

@@ -11,6 +11,7 @@ export const experiment = defineExperiment(
   {
     name: 'syn-cookies',
     theme: 'queues',
+    asks: 'The same with SYN cookies. What does the real client get?',
     question:
       'The queue of half-open connections is full of SYNs from nobody, and SYN cookies are on, as usual. A real client connects; its machine has TCP timestamps switched off. What does it get?',
     answers: {

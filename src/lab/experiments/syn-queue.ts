@@ -11,6 +11,7 @@ export const experiment = defineExperiment(
   {
     name: 'syn-queue',
     theme: 'queues',
+    asks: 'Ten SYNs from nobody, then a real client. What does it see?',
     question:
       'A server listens with a backlog of 4, and SYN cookies are off. Ten SYNs arrive from an address that never answers. Then a real client connects. What does it see?',
     answers: {

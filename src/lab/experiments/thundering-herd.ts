@@ -10,6 +10,7 @@ export const experiment = defineExperiment(
   {
     name: 'thundering-herd',
     theme: 'processes',
+    asks: 'Several workers wait on one listener. How many wake up?',
     question: `${WORKERS} worker processes share one listening socket, as after a fork, and each waits for it with an epoll of its own. One client connects. What happens?`,
     answers: {
       a: 'One worker is woken, and accepts: the kernel chooses.',

@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'time-wait',
     theme: 'closing',
+    asks: 'Who is in TIME_WAIT, for how long, and what for?',
     question:
       'The client closes first, the server closes too, and the very last ACK is lost. An article said that tcp_fin_timeout shortens TIME_WAIT, so it is set to 5 s. Who is in TIME_WAIT, for how long, and what for?',
     answers: {

@@ -19,6 +19,7 @@ export const experiment = defineExperiment(
   {
     name: 'too-many-open-files',
     theme: 'processes',
+    asks: 'Thousands of GETs at once against the limit of open files.',
     question: `A program may have ${LIMIT} files open. It starts ${REQUESTS} GETs at once, each on a connection of its own, and waits for all. What happens?`,
     answers: {
       a: 'They queue: the kernel opens the next one when one is finished.',

@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'two-protocols-one-port',
     theme: 'ports',
+    asks: 'Two servers, one port number. Do they collide?',
     question:
       'A program listens on TCP port 53. Another one wants UDP port 53 on the same address. Neither sets any option. What does its bind say, and who gets what?',
     answers: {

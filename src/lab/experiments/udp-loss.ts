@@ -15,6 +15,7 @@ export const experiment = defineExperiment(
   {
     name: 'udp-loss',
     theme: 'udp',
+    asks: 'Three of ten datagrams are lost. How does the sender know?',
     question: `A client sends ${SENT} datagrams over a network that loses three of ten. How does it learn which ones are missing?`,
     answers: {
       a: 'The kernel sends the lost ones again, only later.',

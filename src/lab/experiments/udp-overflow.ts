@@ -10,6 +10,7 @@ export const experiment = defineExperiment(
   {
     name: 'udp-overflow',
     theme: 'udp',
+    asks: 'The receiver is busy for a moment. Who learns that datagrams are gone?',
     question: `A server is busy for a moment and does not read its UDP socket. Meanwhile a client sends ${SENT} small datagrams, more than the receive buffer holds. Nothing is lost on the way. Who learns that some are gone?`,
     answers: {
       a: 'The client: its send waits, as with TCP.',

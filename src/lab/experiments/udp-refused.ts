@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'udp-refused',
     theme: 'udp',
+    asks: 'Nobody listens on the UDP port. Who learns of it?',
     question:
       'On the server nobody listens on UDP port 9000, and its kernel answers every datagram with ICMP "port unreachable". One client uses sendto on a plain UDP socket, three times; another has called connect first, and uses send three times. What do they see?',
     answers: {

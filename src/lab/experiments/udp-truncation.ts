@@ -11,6 +11,7 @@ export const experiment = defineExperiment(
   {
     name: 'udp-truncation',
     theme: 'udp',
+    asks: 'A datagram is longer than the buffer. Where is the rest?',
     question:
       'A datagram of 10 bytes has arrived, and another one behind it. The program receives into a buffer of 4 bytes. What becomes of the other 6?',
     answers: {

@@ -10,6 +10,7 @@ export const experiment = defineExperiment(
   {
     name: 'unread-data-reset',
     theme: 'closing',
+    asks: 'An error page is sent before the upload was read. Does it arrive?',
     question:
       'A client uploads. The server reads the beginning, has seen enough, sends an error page of 100 000 bytes and closes: send and close both succeed. The rest of the upload is unread in its kernel. The network takes 50 ms. What does the client get?',
     answers: {

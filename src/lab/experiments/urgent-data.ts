@@ -8,6 +8,7 @@ export const experiment = defineExperiment(
   {
     name: 'urgent-data',
     theme: 'data',
+    asks: 'One urgent byte, then another. What does the server get?',
     question:
       'The client sends "ab" and then, urgently (MSG_OOB), "!". The server reads the "ab". Before it asks for the urgent byte the client sends "cd", urgently "?", and "ef". What does the server get, from the stream and as urgent data?',
     answers: {

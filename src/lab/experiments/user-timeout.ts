@@ -9,6 +9,7 @@ export const experiment = defineExperiment(
   {
     name: 'user-timeout',
     theme: 'errors',
+    asks: 'Keep-alive says two seconds. Does it help when data is on its way?',
     question:
       'Keep-alive is set to give up after two seconds. The server’s machine dies, and a moment later the client sends a request and waits for the answer. When does it learn that nobody is there?',
     answers: {

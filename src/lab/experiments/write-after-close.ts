@@ -7,6 +7,7 @@ export const experiment = defineExperiment(
   {
     name: 'write-after-close',
     theme: 'closing',
+    asks: 'The peer is gone. What do the first and the second write say?',
     question:
       'The server has closed its socket. The client does not read; it writes, and writes again. What do its two writes say, in a program that does nothing special about signals?',
     answers: {

@@ -11,6 +11,7 @@ export const experiment = defineExperiment(
   {
     name: 'zero-window',
     theme: 'data',
+    asks: 'A server does not read. What becomes of the connection?',
     question:
       'A server has accepted a connection and does not read from it: its program is stuck. The client writes until nothing more fits. Both machines and the network are well. What becomes of the connection?',
     answers: {

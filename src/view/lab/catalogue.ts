@@ -18,19 +18,12 @@ export function catalogueLines(themes: readonly Theme[], look: Look): string[] {
   const room = textWidth(look.columns) - nameCells - SECONDS_CELLS - 4;
   return filled.flatMap(({ title, about, experiments }) => [
     heading(title, look, cut(about, textWidth(look.columns) - title.length - 2)),
-    ...experiments.map(({ name, question, seconds }) => {
+    ...experiments.map(({ name, asks, seconds }) => {
       const takes = look.paint.dim(aboutSeconds(seconds).padStart(SECONDS_CELLS));
-      return `  ${look.paint.cyan(name.padEnd(nameCells))}${takes}  ${cut(firstSentence(question), room)}`;
+      return `  ${look.paint.cyan(name.padEnd(nameCells))}${takes}  ${cut(asks, room)}`;
     }),
     '',
   ]);
-}
-
-/** Up to the first full stop that ends a sentence: not that of `0.2 s` or `e.g.`. */
-export function firstSentence(text: string): string {
-  const plain = text.trim().replace(/\s+/g, ' ');
-  const end = /[.?!](?=\s+["'“]?\p{Lu})/u.exec(plain);
-  return end === null ? plain : plain.slice(0, end.index + 1);
 }
 
 export function aboutSeconds(seconds: number): string {

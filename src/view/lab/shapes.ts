@@ -4,6 +4,7 @@ import type { Event } from '../../session/events.ts';
 export interface Told {
   readonly name: string;
   readonly theme: string;
+  readonly asks: string;
   readonly question: string;
   readonly answers: Readonly<Record<string, string>>;
   readonly answer: string;
