@@ -44,11 +44,17 @@ export const experiment = defineExperiment(
         (seen) => seen.counter('server', 'TcpExt.ListenOverflows') > 0,
       );
       if (abort) {
-        await stage.until('the reset to arrive', ({ events }) =>
-          events.some(
-            (event) => event.type === 'state' && event.from === 'ESTABLISHED' && event.to === 'CLOSED',
-          ),
-        );
+        await stage.until('the reset to arrive', ({ events }) => {
+          const reset = events.find((event) => event.type === 'packet' && event.flags?.includes('RST'));
+          return events.some(
+            (event) =>
+              event.type === 'state' &&
+              event.host === 'client' &&
+              event.to === 'CLOSED' &&
+              reset?.type === 'packet' &&
+              event.connection === reset.connection,
+          );
+        });
       }
 
       await say('Both clients say something.');

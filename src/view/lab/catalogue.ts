@@ -10,15 +10,17 @@ export interface Theme {
 }
 
 const SECONDS_CELLS = 6;
+const MOST_NAME_CELLS = 24;
 
 export function catalogueLines(themes: readonly Theme[], look: Look): string[] {
   const filled = themes.filter(({ experiments }) => experiments.length > 0);
   const names = filled.flatMap(({ experiments }) => experiments.map(({ name }) => name.length));
-  const nameCells = Math.max(0, ...names);
-  const room = textWidth(look.columns) - nameCells - SECONDS_CELLS - 4;
+  // One long name shall not take the room of all the questions.
+  const nameCells = Math.min(MOST_NAME_CELLS, Math.max(0, ...names));
   return filled.flatMap(({ title, about, experiments }) => [
     heading(title, look, cut(about, textWidth(look.columns) - title.length - 2)),
     ...experiments.map(({ name, asks, seconds }) => {
+      const room = textWidth(look.columns) - Math.max(nameCells, name.length) - SECONDS_CELLS - 4;
       const takes = look.paint.dim(aboutSeconds(seconds).padStart(SECONDS_CELLS));
       return `  ${look.paint.cyan(name.padEnd(nameCells))}${takes}  ${cut(asks, room)}`;
     }),
