@@ -87,7 +87,7 @@ async function runQuietly(
   }
   const began = face.now();
   try {
-    const wish = { twin, seed, ...settings(experiment), signal: face.stop };
+    const wish = { twin, seed, trace: false, ...settings(experiment), signal: face.stop };
     const outcome = await face.run(experiment.name, wish, { begins() {}, events() {} });
     return face.stop.aborted ? null : outcome;
   } catch (error) {

@@ -56,6 +56,7 @@ export async function runOne(experiment: Experiment, order: Order, face: LabFace
   const wish: RunWish = {
     twin,
     seed,
+    trace: true,
     ...settings,
     signal: AbortSignal.any([face.stop, enough.signal]),
   };

@@ -6,4 +6,4 @@ import { runWire } from '../lab/wire/thread.ts';
 import { createWitnesses } from '../lab/wire/traced-samplers.ts';
 
 const { port, ...data } = workerData as WireThreadData & { readonly port: MessagePort };
-runWire(data, port, () => createWitnesses(createSamplers(), data.start, data.hosts));
+runWire(data, port, () => createWitnesses(createSamplers(), data));

@@ -105,9 +105,7 @@ describe('the catalogue', () => {
     const order = ['OPENING', '  handshake', '  fast-open', 'CLOSING', '  close-wait', 'UDP', '  udp-loss'];
     const rows = order.map((start) => lines.findIndex((line) => line.startsWith(`${start} `)));
     expect(rows.every((row, index) => row >= 0 && (index === 0 || row > rows[index - 1]!))).toBe(true);
-    expect(lines[rows[1]!]).toBe(
-      '  handshake    2 s  What is seen when it happens?',
-    );
+    expect(lines[rows[1]!]).toBe('  handshake    2 s  What is seen when it happens?');
     expect(out).toContain('sockscope lab close-wait --twin');
     expect(out).not.toContain('LOSS');
   });

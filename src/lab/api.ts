@@ -9,6 +9,11 @@ export interface StageWish {
   readonly wire?: Path;
   /** Of every random choice of the wire. */
   readonly seed?: number;
+  /**
+   * False: states are only looked at, also by root. The kernel's trace tells of every namespace of the machine, so two stages with
+   * the very same addresses and ports at the same time would hear of each other.
+   */
+  readonly trace?: boolean;
   /** Set on every host before anything else, where the kernel has it: `{ 'net.ipv4.tcp_retries2': 5 }` or `tcp_retries2`. */
   readonly sysctl?: Sysctls;
 }

@@ -8,6 +8,8 @@ export interface RunWish {
   /** The remedy instead of the fault. */
   readonly twin: boolean;
   readonly seed: number;
+  /** Whether the kernel's own trace is read where root allows; without it, several stages at once cannot mistake each other's. */
+  readonly trace: boolean;
   /** Over the story's own: `--set tcp_retries2=5`. */
   readonly sysctl: Sysctls;
   /** Over the story's own: `--set closes=1`. */

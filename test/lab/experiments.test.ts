@@ -7,11 +7,13 @@ import type { Outcome } from '../../src/lab/run-types.ts';
 import { needs } from '../needs.ts';
 
 const { missing } = needs('namespace');
+const { missing: root } = needs('root');
 const all = await Promise.all(experiments.map(async (load) => (await load()).experiment));
 const run = experimentRunner(resolve('dist/lab-stage.js'));
 
-function told(name: string, twin: boolean): Promise<Outcome> {
-  const wish = { twin, seed: 1, sysctl: {}, knobs: {} };
+/** The trace is of the whole machine: it is for one stage at a time. */
+function told(name: string, twin: boolean, trace = false): Promise<Outcome> {
+  const wish = { twin, seed: 1, trace, sysctl: {}, knobs: {} };
   return run(name, wish, { begins() {}, events() {} });
 }
 
@@ -39,6 +41,17 @@ describe.skipIf(missing !== null)('experiments', () => {
       ).toBe(true);
     });
   }
+});
+
+describe.skipIf(root !== null)('with the kernel’s own trace of states', () => {
+  it.each(['normal-close', 'time-wait', 'simultaneous-open', 'syn-queue', 'puzzler-1'])(
+    '%s',
+    async (name) => {
+      const outcome = await told(name, false, true);
+      expect(outcome.tracing).toEqual({ on: true });
+      expect(words(outcome)).toBe('passed');
+    },
+  );
 });
 
 describe('the list', () => {

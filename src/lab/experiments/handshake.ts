@@ -3,17 +3,17 @@ import { inOrder, is, lasts, same } from '../checks.ts';
 import { defineExperiment } from '../experiment.ts';
 
 export const experiment = defineExperiment(
-  { delayMs: 50 },
+  { delayMs: 200 },
   {
     name: 'handshake',
     theme: 'opening',
     asks: 'When does connect return, and what has accept to do with it?',
     question:
-      'A server listens, and has not called accept. The network takes 50 ms each way. When does the client’s connect return?',
+      'A server listens, and has not called accept. The network takes 200 ms each way. When does the client’s connect return?',
     answers: {
-      a: 'After 50 ms, when the SYN arrives.',
-      b: 'After 100 ms, when the SYN,ACK is back; accept plays no part in it.',
-      c: 'After 150 ms, when the third segment has arrived.',
+      a: 'After 200 ms, when the SYN arrives.',
+      b: 'After 400 ms, when the SYN,ACK is back; accept plays no part in it.',
+      c: 'After 600 ms, when the third segment has arrived.',
       d: 'When the server calls accept.',
     },
     answer: 'b',
@@ -31,7 +31,7 @@ export const experiment = defineExperiment(
     },
     expect: ({ errno, ms }, seen) => [
       is('connect succeeds without accept', errno, null),
-      lasts('connect takes one round trip', ms, 100, 100),
+      lasts('connect takes one round trip', ms, 400, 400),
       same(
         'three segments cross',
         seen.packets({ protocol: 'tcp' }).map(({ flags = [] }) => flags.join()),
@@ -52,7 +52,7 @@ export const experiment = defineExperiment(
       knobs: { delayMs: 0 },
       expect: ({ errno, ms }, seen) => [
         is('connect succeeds', errno, null),
-        { claim: 'connect takes less than the 100 ms', ok: ms < 100, seen: `${ms.toFixed(2)} ms` },
+        { claim: 'connect takes less than the 400 ms', ok: ms < 400, seen: `${ms.toFixed(2)} ms` },
         is('three segments cross', seen.packets({ protocol: 'tcp' }).length, 3),
       ],
     },

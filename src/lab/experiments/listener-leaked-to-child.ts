@@ -82,7 +82,7 @@ export const experiment = defineExperiment(
     explanation:
       'fork copies every descriptor, and exec keeps those that are not marked close-on-exec. The listening socket belongs to nobody in particular: it lives until the last descriptor for it is closed, and one of them is in `sleep`, which does not know. Its kernel goes on shaking hands and filling the accept queue, so clients connect and wait for a program that will never call accept. SO_REUSEADDR does not help, because the port is not left over from old connections: it is being listened on.',
     remedy:
-      'Ask for SOCK_CLOEXEC with every socket and accept4; most runtimes do, C and shells do not, and a library need only forget it once. `sockscope ls listening` names the process that holds the port: when it is a shell, a helper or an old worker, it was inherited.',
+      'Ask for SOCK_CLOEXEC with every socket and accept4; most runtimes do, C and shells do not, and a library need only forget it once. `sockscope ls --listening` names the process that holds the port: when it is a shell, a helper or an old worker, it was inherited.',
     references: ['execve(2)', 'socket(2), SOCK_CLOEXEC', 'fcntl(2), FD_CLOEXEC', 'bind(2), EADDRINUSE'],
     twin: {
       title: 'The listener is close-on-exec.',

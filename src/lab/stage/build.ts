@@ -58,6 +58,7 @@ export async function buildStage(wish: StageWish, around: Surroundings): Promise
     start: around.start,
     seed,
     path: wish.wire ?? {},
+    trace: wish.trace ?? true,
     hosts: ownersOf(plan),
     onEvents: intake.add,
     onBroken: (why) =>

@@ -39,6 +39,7 @@ export interface WireThreadData {
   readonly wake: number;
   /** Beside the `parentPort`, which it never waits for: its own end of a MessageChannel, read with receiveMessageOnPort. */
   readonly path: Path;
+  readonly trace: boolean;
   /** Whose address each is, for the kernel's trace, which knows no hosts. */
   readonly hosts: Readonly<Record<string, string>>;
 }

@@ -47,7 +47,7 @@ export async function tellExperiment(
   const stageWish = experiment.stage?.(knobs) ?? {};
   // A stage that cannot be built is not the story's fault, and says by itself what to do.
   const stage = await buildStage(
-    { ...stageWish, seed: wish.seed, sysctl: { ...stageWish.sysctl, ...wish.sysctl } },
+    { ...stageWish, seed: wish.seed, trace: wish.trace, sysctl: { ...stageWish.sysctl, ...wish.sysctl } },
     around,
   );
   try {

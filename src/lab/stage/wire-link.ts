@@ -24,6 +24,7 @@ export interface WireLinkWish {
   readonly start: Start;
   readonly seed: number;
   readonly path: Path;
+  readonly trace: boolean;
   readonly hosts: Readonly<Record<string, string>>;
   onEvents(events: readonly RawEvent[]): void;
   onBroken(why: string): void;
@@ -36,8 +37,8 @@ interface Waiting {
 
 export function startWire(wish: WireLinkWish): WireLink {
   const bell = createWake();
-  const { start, seed, path, hosts } = wish;
-  const data: WireThreadData = { start, seed, wake: bell, path, hosts };
+  const { start, seed, path, trace, hosts } = wish;
+  const data: WireThreadData = { start, seed, wake: bell, path, trace, hosts };
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(wish.entry, { workerData: { ...data, port: port2 }, transferList: [port2] });
   const waiting = new Map<number, Waiting>();

@@ -5,7 +5,7 @@ import { pathFault } from '../wire/paths.ts';
 
 type Words<T> = readonly (keyof T & string)[];
 
-const STAGE: Words<StageWish> = ['hosts', 'wire', 'seed', 'sysctl'];
+const STAGE: Words<StageWish> = ['hosts', 'wire', 'seed', 'trace', 'sysctl'];
 const HOST: Words<HostWish> = ['on', 'more', 'sysctl', 'mtu', 'gateway', 'router', 'neighbours', 'absent'];
 export const PATH: Words<Path> = ['delayMs', 'jitterMs', 'bitsPerSecond', 'queueBytes', 'mtu', 'loss'];
 export const MATCH: Words<Match> = [

@@ -25,8 +25,11 @@ const TICK_NS = 10e6;
 const BUSY_TICK_NS = 50e6;
 /** What is due sooner than this goes before a message is made of the events. */
 const SOON_NS = 0.3e6;
-/** Frames that are later than this go first, and the hosts are looked at when the wire has caught up. */
-const LATE_NS = 2e6;
+/**
+ * A state that a frame changes lasts until the frame arrives, so a look before that sees it however late the wire is. Only frames that
+ * are later than this go first, and the hosts are looked at when the wire has caught up.
+ */
+const LATE_NS = 50e6;
 /** About what a look takes. */
 const LOOK_NS = 0.06e6;
 /** A stamp of the kernel that is further off was made by a wall clock that has been set since. */

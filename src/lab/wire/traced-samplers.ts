@@ -1,6 +1,6 @@
 /** The two witnesses together, for the wire's thread: looks at the socket tables, and the kernel's own trace where root allows. */
 import { openStateTrace, type StateTrace, type TracedChange } from '../../kernel/state-trace.ts';
-import type { RawEvent } from '../stage/protocol.ts';
+import type { RawEvent, WireThreadData } from '../stage/protocol.ts';
 import type { createSamplers } from './sampler.ts';
 import { createMerge } from './sampler-merge.ts';
 import type { Samplers } from './samplers.ts';
@@ -10,12 +10,13 @@ export interface Witnesses {
   readonly tracing: { readonly on: true } | { readonly on: false; readonly why: string };
 }
 
-/** `hosts`: whose address each is. */
 export function createWitnesses(
   looks: ReturnType<typeof createSamplers>,
-  start: { readonly monotonic: bigint },
-  hosts: Readonly<Record<string, string>>,
+  { start, trace: wanted, hosts }: Pick<WireThreadData, 'start' | 'trace' | 'hosts'>,
 ): Witnesses {
+  if (!wanted) {
+    return { samplers: looks, tracing: { on: false, why: 'not asked for' } };
+  }
   const trace = openStateTrace(start);
   if ('why' in trace) {
     return { samplers: looks, tracing: { on: false, why: trace.why } };
