@@ -286,7 +286,7 @@ export interface Stage {
   readonly seen: Seen;
   /** Says in the session what comes next. */
   say(text: string): Promise<void>;
-  /** Waits until it is so; throws with `what` in its sentence when it does not become so in time (5 s). */
+  /** Waits until it is so; throws with `what` in its sentence when it does not become so in time (10 s). */
   until(what: string, holds: (seen: Seen) => boolean, timeoutMs?: number): Promise<void>;
   /** Until the host has a connection's socket in that state. */
   reached(host: string, state: SocketState, timeoutMs?: number): Promise<void>;

@@ -11,7 +11,7 @@ export interface Waits {
   broke(error: Error): void;
 }
 
-const USUAL_MS = 5000;
+const USUAL_MS = 10_000;
 /** Counters and timers change without an event of their own. */
 const AGAIN_MS = 20;
 
