@@ -77,7 +77,12 @@ function start(words: string, columns = 110, rows = 30, environment = 'CI=true')
   // CI=true on purpose: a terminal is a terminal, wherever it stands.
   const command = `env ${environment} LC_ALL=C.UTF-8 ${inside} ${process.execPath} ${cli} ls ${words}; echo "exit code $?"; stty -a; exec cat`;
   const place = ['-x', String(columns), '-y', String(rows), '-P', '-F', '#{pid}'];
-  tmuxPid = Number(tmux('-u', 'new-session', '-d', '-s', 'w', ...place, command));
+  tmuxPid = 0;
+  // The server of the test before may still be on its way out, and takes no new session then.
+  for (const end = Date.now() + PATIENCE_MS; tmuxPid === 0 && Date.now() < end; ) {
+    tmuxPid = Number(tmux('-u', 'new-session', '-d', '-s', 'w', ...place, command));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, tmuxPid === 0 ? LOOK_EVERY_MS : 0);
+  }
   expect(tmuxPid).toBeGreaterThan(0);
 }
 

@@ -63,8 +63,8 @@ function relayed(address: Address): void {
       }
     }
     stalled = Math.max(stalled, bulk.held);
-    // A slow reader: one small read per turn until all has been sent.
-    const reads = at === sent.length ? 50 : 1;
+    // A slow reader: nothing until it holds something up, then one small read per turn until all has been sent.
+    const reads = at === sent.length ? 50 : stalled > 0 ? 1 : 0;
     for (let count = 0; count < reads; count++) {
       const length = right.server.read(into, 0, into.length);
       if (length > 0) {

@@ -1,8 +1,9 @@
 /** For tests: a chain on a clock that only the test moves, and a record of what came out. */
+
+import { createRandom } from '../session/random.ts';
 import { createChain } from './chain.ts';
 import { createDatagramChain } from './datagram-chain.ts';
 import type { Attributes, Fault } from './fault.ts';
-import { createRandom } from '../session/random.ts';
 import type { DatagramStage, Link, Stage } from './stage.ts';
 
 export const MS = 1e6;

@@ -1,12 +1,12 @@
 /** The faults of one tap: which connections they touch, put in and taken out while it runs. */
 import type { Reactor, Timer } from '../reactor/reactor.ts';
+import { createRandom } from '../session/random.ts';
 import type { Side } from '../wire/app/decoder.ts';
 import { appliesTo, inWindow } from './applies.ts';
 import { createChain } from './chain.ts';
 import { type Connection, chainOf, settle } from './connection.ts';
 import type { Admission, Fault, PlannedFault } from './fault.ts';
 import { faultNamed } from './faults.ts';
-import { createRandom } from '../session/random.ts';
 import type { Link, Stage } from './stage.ts';
 
 type Way = 'up' | 'down';

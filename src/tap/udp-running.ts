@@ -1,5 +1,6 @@
 /** A UDP tap as the engine runs it: its flows are decoded, counted and told like connections. */
 import type { Address } from '../reactor/reactor.ts';
+import { createRandom } from '../session/random.ts';
 import { decoders, vocabulary } from '../wire/app/decoders.ts';
 import { Conversation } from '../wire/conversation.ts';
 import { appliesTo } from './applies.ts';
@@ -9,7 +10,6 @@ import { faultRule, holdRule, type Rule } from './gate.ts';
 import { createDatagramGate, type DatagramGate } from './gate-datagrams.ts';
 import type { TapHost } from './host.ts';
 import type { Resolved, TapPlan } from './plan.ts';
-import { createRandom } from '../session/random.ts';
 import type { DatagramStage } from './stage.ts';
 import type { RunningTap } from './tap.ts';
 import { createUdpTap, type UdpFlow, type UdpTap } from './udp.ts';

@@ -62,7 +62,7 @@ describe.skipIf(lab.missing)('what is printed', () => {
     expect([code, err]).toEqual([0, '']);
     expect(out).toMatch(/^127\.0\.0\.1:\d+ → localhost:\d+/);
     expect(out).toMatch(
-      /^\d\d:\d\d:\d\d\.\d{6} {2}#1 {2,}127\.0\.0\.1:\d+ ⇄ 127\.0\.0\.1:\d+, answered in /m,
+      /^\d\d:\d\d:\d\d\.\d{6} {2}#1 {2,}127\.0\.0\.1:\d+ (redis-cli \d+ )?⇄ 127\.0\.0\.1:\d+, answered in /m,
     );
     expect(out).toMatch(/^\d\d:\d\d:\d\d\.\d{6} {2}#1 → redis {2}SET a b$/m);
     expect(out).toMatch(/^\d\d:\d\d:\d\d\.\d{6} {2}#1 ← redis {2}OK.* after SET$/m);

@@ -25,7 +25,12 @@ export const experiment = defineExperiment(
     stage: ({ reuse }) => ({
       hosts: {
         client: {
-          sysctl: { 'net.ipv4.ip_local_port_range': '40000 40009', 'net.ipv4.tcp_tw_reuse': reuse ? 1 : 2 },
+          sysctl: {
+            'net.ipv4.ip_local_port_range': '40000 40009',
+            'net.ipv4.tcp_tw_reuse': reuse ? 1 : 2,
+            // A busy machine repeats a FIN; its second ACK is answered with a RST, which would end TIME-WAIT (RFC 1337).
+            'net.ipv4.tcp_rfc1337': 1,
+          },
         },
         server: {},
       },

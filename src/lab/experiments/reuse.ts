@@ -50,7 +50,9 @@ export const experiment = defineExperiment(
       d: 'bind still fails: only SO_REUSEPORT helps against TIME_WAIT.',
     },
     answer: 'b',
-    seconds: 2,
+    seconds: 1,
+    // A busy machine repeats a FIN; its second ACK is answered with a RST, which would end TIME-WAIT (RFC 1337).
+    stage: () => ({ sysctl: { 'net.ipv4.tcp_rfc1337': 1 } }),
     async story({ client, server, stage, say }, { oldOneHadIt }) {
       await say(
         oldOneHadIt
