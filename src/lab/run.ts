@@ -9,9 +9,10 @@ export function experimentRunner(entry: string): RunExperiment {
     const { signal, ...told } = wish;
     signal?.throwIfAborted();
     const stage = await launchStage(entry);
+    const ended = new AbortController();
     try {
       return await new Promise<Outcome>((resolve, reject) => {
-        signal?.addEventListener('abort', () => reject(stopped()), { once: true });
+        signal?.addEventListener('abort', () => reject(stopped()), { once: true, signal: ended.signal });
         stage.onBroken(reject);
         stage.onMessage((message) => {
           switch (message.type) {
@@ -35,6 +36,7 @@ export function experimentRunner(entry: string): RunExperiment {
         stage.send({ type: 'experiment', name, wish: told, steps: handlers.step !== undefined });
       });
     } finally {
+      ended.abort();
       await stage.close();
     }
   };
