@@ -10,5 +10,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
+    // Tests that say they may run beside each other: the lab's. Each has four processes of its own.
+    maxConcurrency: 3,
   },
 });
