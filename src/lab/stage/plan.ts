@@ -83,6 +83,8 @@ export function planStage(wish: StageWish): Plan {
 /** What makes one run like the next: no congestion control of the distribution's choice, nothing that talks unasked. */
 export const USUAL: Sysctls = {
   'net.ipv4.tcp_congestion_control': 'reno',
+  // A machine that stands still for 0.2 s repeats a FIN, and the RST that answers its second ACK would end TIME_WAIT (RFC 1337).
+  'net.ipv4.tcp_rfc1337': 1,
   // How fast a connection may begin must not depend on the one before it.
   'net.ipv4.tcp_no_metrics_save': 1,
   'net.ipv6.conf.all.accept_dad': 0,
