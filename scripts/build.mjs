@@ -106,7 +106,7 @@ const chunkGroups = [
   },
   {
     name: 'table',
-    test: /src\/(cli\/ls(-run|-wish)?\.ts|wire\/(net\/(address|text)|printable)\.ts|(kernel|see|session|view)\/(?!.*(wire|ring|socket-lookup|tap|epoll|stream-sockets|net-streams|net-listen|net-datagrams|http-server|tls|rtnetlink|packet-port|fd-passing|transparent|outside|program-owner|spawn-program|listeners|fifo|calls|cables|spawn-lab|frame-|ppoll|open-proc|state-trace|perf-|ptrace|syscall-|timeline|tcp-states|causes|begun|lanes|lab|kill|limit|netns|namespaces|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
+    test: /src\/(cli\/ls(-run|-wish)?\.ts|wire\/(net\/(address|text)|printable)\.ts|(kernel|see|session|view)\/(?!.*(wire|ring|socket-lookup|tap|epoll|stream-sockets|net-streams|net-listen|net-datagrams|http-server|tls|rtnetlink|packet-port|fd-passing|transparent|outside|program-owner|spawn-program|listeners|fifo|calls|cables|spawn-lab|frame-|ppoll|open-proc|traced|identified|process-cost|take-descriptor|spawn-on|packet-ring|random|state-trace|perf-|ptrace|syscall-|timeline|tcp-states|causes|begun|lanes|lab|kill|limit|netns|namespaces|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
     priority: 1,
   },
 ];
