@@ -57,7 +57,7 @@ function http1(): Bomb[] {
     bomb('requests without replies', ['client', GET, 50_000]),
     bomb('replies without requests', ['server', `${OK}Content-Length: 0\r\n\r\n`, 30_000]),
     bomb('interim replies', asked, ['server', 'HTTP/1.1 100 Continue\r\n\r\n', 40_000]),
-    bomb('gzip', asked, ['server', squeezed('gzip', gzipSync(zeros(64)))]),
+    { ...bomb('gzip', asked, ['server', squeezed('gzip', gzipSync(zeros(64)))]), allowed: 400 },
     bomb('gzip in gzip', asked, ['server', squeezed('gzip, gzip', gzipSync(gzipSync(zeros(64))))]),
     bomb('gzip many times', asked, ['server', squeezed(Array(200).fill('gzip').join(), gzipSync('x'))]),
     bomb('deflate', asked, ['server', squeezed('deflate', deflateSync(zeros(64)))]),
