@@ -1,6 +1,6 @@
 /** From the words after `lab` to what is done: the catalogue, experiments one after the other, or all of them. */
 import { type Experiment, THEMES } from '../lab/experiment.ts';
-import { nearMisses } from '../tap/near.ts';
+import { nearMisses } from '../session/near.ts';
 import { catalogueFoot, catalogueLines } from '../view/lab/catalogue.ts';
 import { runAll } from './lab-all.ts';
 import { explain } from './lab-explain.ts';

@@ -6,7 +6,7 @@ import { NO_TLS, type OrderedTap, USUAL_WISHES, uniqueName } from '../tap/config
 import type { PlannedFault } from '../tap/fault.ts';
 import { readFault } from '../tap/fault-text.ts';
 import type { Replacement, TapPlan, TlsPlan } from '../tap/plan.ts';
-import { durationNs } from '../tap/quantities.ts';
+import { durationNs } from '../session/quantities.ts';
 import { readReplacement } from '../tap/rewrite.ts';
 import { readSet } from '../tap/set/set.ts';
 import { readTapWords } from '../tap/words.ts';

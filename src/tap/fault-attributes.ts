@@ -1,6 +1,6 @@
 /** Attributes of a fault as text: which one a word means, what its value is, and the way back. */
 import type { Attribute } from './fault.ts';
-import { durationNs, rateBytes, shareOf, sizeBytes } from './quantities.ts';
+import { durationNs, rateBytes, shareOf, sizeBytes } from '../session/quantities.ts';
 
 /** `delayMs` is written `delay`: the unit is with the number. */
 export function shortName(attribute: Attribute): string {

@@ -2,7 +2,7 @@
 import { parseConnections, parsePrefix } from './applies.ts';
 import type { Fault, PlannedFault } from './fault.ts';
 import type { FaultTextError, Token } from './fault-tokens.ts';
-import { durationNs, shareOf } from './quantities.ts';
+import { durationNs, shareOf } from '../session/quantities.ts';
 
 export type Value = number | string | boolean;
 

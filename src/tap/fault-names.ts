@@ -2,7 +2,7 @@
 import type { Fault, PlannedFault } from './fault.ts';
 import { faultNamed, faults } from './faults.ts';
 import { messageFaults } from './message-faults.ts';
-import { nearMisses } from './near.ts';
+import { nearMisses } from '../session/near.ts';
 
 const ALIASES: Readonly<Record<string, string>> = { delay: 'latency' };
 

@@ -2,7 +2,7 @@
 import { type Token, tokenize } from '../wire/display/tokens.ts';
 import type { When } from './fault.ts';
 import type { FaultTextError } from './fault-tokens.ts';
-import { durationNs } from './quantities.ts';
+import { durationNs } from '../session/quantities.ts';
 
 /** `start` is where the filter begins in the text. The filter itself is only cut out here; who knows the decoders checks it. */
 export function readWhen(text: string, start: number): When | FaultTextError {

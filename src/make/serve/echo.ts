@@ -1,0 +1,111 @@
+/** Sends back what it gets (RFC 862). */
+import { AGAIN, type Stream } from '../../reactor/reactor.ts';
+import type { RawHouse, RawService, ServerKind, Talk, Visit } from './kind.ts';
+
+/** Of a connection that does not take its answer this much waits here; then nothing more is read from it. */
+const PIECE = 64 * 1024;
+
+/** One for all connections: what does not fit into the socket is copied out of it. */
+const shared = new Uint8Array(PIECE);
+
+class Echo implements Talk {
+  readonly #stream: Stream;
+  readonly #visit: Visit;
+  /** Read, and not yet taken by the socket. */
+  #rest: Uint8Array | null = null;
+  #draining = false;
+  #ended = false;
+
+  constructor(stream: Stream, visit: Visit) {
+    this.#stream = stream;
+    this.#visit = visit;
+  }
+
+  readable(): void {
+    while (this.#rest === null && !this.#ended) {
+      const count = this.#stream.read(shared, 0, PIECE);
+      if (count === AGAIN) {
+        return;
+      }
+      if (count <= 0) {
+        this.#ended = true;
+        this.#visit.done(count === 0 ? 'closed by the client' : 'reset by the client');
+        return;
+      }
+      this.#send(shared, count);
+      if (count < PIECE && !this.#stream.hungUp) {
+        return;
+      }
+    }
+  }
+
+  writable(): void {
+    const rest = this.#rest;
+    if (rest !== null) {
+      this.#rest = null;
+      this.#send(rest, rest.length);
+      if (this.#rest === null) {
+        this.readable();
+      }
+    }
+  }
+
+  /** What was sent to us was answered at once; the client is told that we will say no more, and ends by itself. */
+  drain(): void {
+    this.#draining = true;
+    if (this.#rest === null) {
+      this.#stream.shutdown();
+    }
+  }
+
+  #send(bytes: Uint8Array, length: number): void {
+    const taken = this.#draining ? length : this.#stream.write(bytes, 0, length);
+    if (taken < 0 && taken !== AGAIN) {
+      this.#ended = true;
+      this.#visit.done('reset by the client');
+      return;
+    }
+    const sent = Math.max(taken, 0);
+    if (sent < length) {
+      this.#rest = bytes.slice(sent, length);
+    }
+  }
+}
+
+function service(_house: RawHouse): RawService {
+  return {
+    visit: (stream, visit) => new Echo(stream, visit),
+    datagram(_from, bytes, length, answer) {
+      answer(bytes, 0, length);
+    },
+  };
+}
+
+export const kind: ServerKind<null> = {
+  name: 'echo',
+  about: 'sends back what it gets',
+  words: '',
+  options: [],
+  examples: [
+    'sockscope serve echo :7007',
+    'sockscope serve echo udp:7007',
+    'sockscope serve echo unix:/tmp/echo.sock',
+  ],
+  port: 7007,
+  over: ['tcp', 'udp', 'unix', 'unix-dgram'],
+  tls: true,
+  plan: () => null,
+  tries: ({ over, host, port, path, tls, authority }) => {
+    if (over === 'unix') {
+      return `echo hello | nc -NU ${path}`;
+    }
+    if (over === 'unix-dgram') {
+      return `echo hello | sockscope dial unix-dgram:${path}`;
+    }
+    if (tls) {
+      return `echo hello | openssl s_client -quiet -connect ${host}:${port} -CAfile ${authority}`;
+    }
+    return `echo hello | nc -N${over === 'udp' ? 'uw1' : ''} ${host} ${port}`;
+  },
+  raw: service,
+};
