@@ -16,6 +16,7 @@ import {
   nodePath,
   streamOf,
 } from './net-streams.ts';
+import { retireServer } from './retire-server.ts';
 
 const EINVAL = -22;
 const ENOSYS = -38;
@@ -36,6 +37,8 @@ export interface NetListenOptions {
 export interface NetListener {
   readonly address: NetAddress;
   readonly server: Server;
+  hold(on: boolean): void;
+  retire(done: () => void): void;
   close(): void;
 }
 
@@ -139,7 +142,7 @@ export function listenNet(
   if (path === '') {
     return EINVAL;
   }
-  const server = net.createServer({ allowHalfOpen: true, highWaterMark: BUFFERED }, (socket) => {
+  const take = (socket: Socket): void => {
     const stream = streamOf(socket, null, addressesOf(socket, path), socket);
     grantWishes(stream, streamWishes);
     const events = accepted(stream, socket);
@@ -148,17 +151,41 @@ export function listenNet(
     } else {
       hear(stream, events);
     }
+  };
+  // Node cannot leave a client in the kernel's queue: while held, sockets wait here instead.
+  let waiting: Socket[] | null = null;
+  const server = net.createServer({ allowHalfOpen: true, highWaterMark: BUFFERED }, (socket) => {
+    if (waiting === null) {
+      take(socket);
+    } else {
+      waiting.push(socket);
+    }
   });
+  const doors = {
+    server,
+    hold(on: boolean): void {
+      const held = waiting ?? [];
+      waiting = on ? held : null;
+      if (!on) {
+        held.forEach(take);
+      }
+    },
+    retire(done: () => void): void {
+      doors.hold(false);
+      retireServer(server, done);
+    },
+    close: () => void server.close(),
+  };
   // What is wrong is said by the result; nobody needs to hear it twice.
   server.on('error', () => {});
   if (path !== null) {
     const result = listenOnPath(server, path, backlog, options.mode);
-    return result < 0 ? result : { address, server, close: () => void server.close() };
+    return result < 0 ? result : { address, ...doors };
   }
   const bound = bindTcp(address, wishes?.v6only === 1);
   if (typeof bound === 'number') {
     return bound;
   }
   const result = listenOnHandle(server, bound.handle, backlog);
-  return result < 0 ? result : { address: bound.address, server, close: () => void server.close() };
+  return result < 0 ? result : { address: bound.address, ...doors };
 }

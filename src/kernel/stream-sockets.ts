@@ -249,17 +249,50 @@ export function bindWithoutPort(fd: number): number {
   return setInt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 }
 
-const BPF_RET = 0x06;
-/** struct sock_filter and struct sock_fprog (linux/filter.h): one instruction that keeps 0 bytes of every packet. */
-const dropAll = fixedMemory(8);
+/** struct sock_fprog and struct sock_filter (linux/filter.h). A filter on a TCP socket sees packets from the TCP header on. */
 const program = fixedMemory(16);
+const instructions = fixedMemory(5 * 8);
+type Instruction = readonly [code: number, whenTrue: number, whenFalse: number, value: number];
+const BPF_LOAD_BYTE = 0x30;
+const BPF_AND = 0x54;
+const BPF_JUMP_IF_EQUAL = 0x15;
+const BPF_RET = 0x06;
+const FLAGS_OFFSET = 13;
+const SYN = 0x02;
+const SYN_OR_ACK = 0x12;
+const DROP_ALL: readonly Instruction[] = [[BPF_RET, 0, 0, 0]];
+const DROP_FIRST_SYN: readonly Instruction[] = [
+  [BPF_LOAD_BYTE, 0, 0, FLAGS_OFFSET],
+  [BPF_AND, 0, 0, SYN_OR_ACK],
+  [BPF_JUMP_IF_EQUAL, 0, 1, SYN],
+  [BPF_RET, 0, 0, 0],
+  [BPF_RET, 0, 0, 0xffff_ffff],
+];
 
 /** Everything that arrives for this socket is dropped before the protocol sees it, as if the cable were cut. */
 export function dropArrivals(fd: number): number {
-  // Written here rather than once: memory that only an address knows of would be collected.
-  dropAll.bytes[0] = BPF_RET;
-  program.words[0] = 1;
-  new DataView(program.bytes.buffer).setBigUint64(8, BigInt(dropAll.address), true);
+  return attach(fd, DROP_ALL);
+}
+
+/** Nobody new gets in: a SYN is dropped, and its sender tries again in a second. Handshakes that have begun come to their end. */
+export function dropNewcomers(fd: number): number {
+  return attach(fd, DROP_FIRST_SYN);
+}
+
+function attach(fd: number, filter: readonly Instruction[]): number {
+  const view = new DataView(instructions.bytes.buffer, instructions.bytes.byteOffset);
+  filter.forEach(([code, whenTrue, whenFalse, value], index) => {
+    view.setUint16(index * 8, code, true);
+    view.setUint8(index * 8 + 2, whenTrue);
+    view.setUint8(index * 8 + 3, whenFalse);
+    view.setUint32(index * 8 + 4, value, true);
+  });
+  program.words[0] = filter.length;
+  new DataView(program.bytes.buffer, program.bytes.byteOffset).setBigUint64(
+    8,
+    BigInt(instructions.address),
+    true,
+  );
   return setsockoptCall(fd, SOL_SOCKET, SO_ATTACH_FILTER, program.address, 16) === -1 ? lastError() : 0;
 }
 

@@ -3,23 +3,17 @@ import { closeFd } from '../kernel/epoll.ts';
 import * as libc from '../kernel/libc.ts';
 import {
   acceptSocket,
-  bindSocket,
   came,
   decodeAddress,
   dropArrivals,
-  encodeAddress,
+  dropNewcomers,
   keepArrivals,
-  listenOn,
-  localAddress,
-  openSocket,
-  reuseAddress,
-  reusePort,
-  SOCK_STREAM,
 } from '../kernel/stream-sockets.ts';
 import type { Loop, Source, Starved } from './epoll-loop.ts';
-import { type BoundPath, bindPath } from './epoll-paths.ts';
+import type { BoundPath } from './epoll-paths.ts';
 import { EpollStream } from './epoll-stream.ts';
-import { applyWishes, bequeath, type Inheritance } from './epoll-wishes.ts';
+import type { Inheritance } from './epoll-wishes.ts';
+import { type Listening, openListening } from './listening.ts';
 import {
   type Address,
   AGAIN,
@@ -29,12 +23,11 @@ import {
   type Timer,
 } from './reactor.ts';
 
-/** The kernel cuts it to net.core.somaxconn. */
-const BACKLOG = 4096;
 /** Others want their turn as well. */
 const ACCEPTS_PER_TURN = 64;
 const RETRY_NS = 100e6;
-const EINVAL = -22;
+/** A handshake that had begun when the listener retired is over by then, unless the client is very far away. */
+const LAST_HANDSHAKES_NS = 200e6;
 const EOPNOTSUPP = -95;
 /** No descriptor or no memory for one more socket: ENFILE, EMFILE, ENOMEM, ENOBUFS. */
 const EXHAUSTED: readonly number[] = [-23, -24, -12, -105];
@@ -56,14 +49,9 @@ class EpollListener implements Listener, Source, Starved {
   #retry: Timer | null = null;
   #silent = false;
 
-  constructor(
-    loop: Loop,
-    fd: number,
-    address: Address,
-    path: BoundPath | null,
-    inheritance: Inheritance,
-    events: ListenerEvents,
-  ) {
+  #held = false;
+
+  constructor(loop: Loop, { fd, address, path, inheritance }: Listening, events: ListenerEvents) {
     this.#loop = loop;
     this.fd = fd;
     this.address = address;
@@ -75,7 +63,10 @@ class EpollListener implements Listener, Source, Starved {
   }
 
   happened(): void {
-    for (let count = 0; count < ACCEPTS_PER_TURN && this.fd !== -1; count++) {
+    if (this.#held) {
+      return;
+    }
+    for (let count = 0; count < ACCEPTS_PER_TURN && this.fd !== -1 && !this.#held; count++) {
       const fd = acceptSocket(this.fd);
       if (fd >= 0) {
         this.#wake();
@@ -90,9 +81,36 @@ class EpollListener implements Listener, Source, Starved {
         return;
       }
     }
-    if (this.fd !== -1) {
+    if (this.fd !== -1 && !this.#held) {
       this.#loop.soon(this.#again);
     }
+  }
+
+  hold(on: boolean): void {
+    if (on !== this.#held) {
+      this.#held = on;
+      if (!on) {
+        this.#loop.soon(this.#again);
+      }
+    }
+  }
+
+  retire(done: () => void): void {
+    if (this.fd === -1) {
+      done();
+      return;
+    }
+    this.#path?.remove();
+    const handshakes = this.#kind === 'tcp' && dropNewcomers(this.fd) === 0 ? LAST_HANDSHAKES_NS : 0;
+    this.#loop.after(handshakes, () => {
+      this.hold(false);
+      // More than one turn takes at once may be waiting.
+      while (this.fd !== -1 && !this.#resting && somebodyWaits(this.fd)) {
+        this.happened();
+      }
+      this.close();
+      done();
+    });
   }
 
   tryAgain(): void {
@@ -181,48 +199,16 @@ export function listenWith(
   options: ListenOptions,
   events: ListenerEvents,
 ): Listener | number {
-  const raw = address.kind === 'udp' ? EINVAL : encodeAddress(address);
-  if (typeof raw === 'number') {
-    return raw;
+  const opened = openListening(address, options);
+  if (typeof opened === 'number') {
+    return opened;
   }
-  const kind = address.kind === 'unix' ? 'unix' : 'tcp';
-  const fd = openSocket(raw.family, SOCK_STREAM);
-  if (fd < 0) {
-    return fd;
-  }
-  let path: BoundPath | null = null;
-  const fail = (errno: number) => {
-    path?.remove();
-    closeFd(fd);
-    return errno;
-  };
-  // What accepted streams get comes first: where both name the same option, the listener's own wish is the one it keeps.
-  const inheritance = bequeath(fd, kind, options.streamWishes);
-  let result = inheritance.result;
-  if (result === 0 && kind === 'tcp') {
-    result = reuseAddress(fd);
-  }
-  if (result === 0 && options.reusePort === true) {
-    result = reusePort(fd);
-  }
-  if (result === 0) {
-    result = applyWishes(fd, kind, options.wishes);
-  }
+  const listener = new EpollListener(loop, opened, events);
+  const result = loop.add(listener);
   if (result < 0) {
-    return fail(result);
+    opened.path?.remove();
+    closeFd(opened.fd);
+    return result;
   }
-  const bound = address.kind === 'unix' ? bindPath(fd, address.path, raw, options.mode) : bindSocket(fd, raw);
-  if (typeof bound !== 'number') {
-    path = bound;
-  } else if (bound < 0) {
-    return fail(bound);
-  }
-  result = listenOn(fd, options.backlog ?? BACKLOG);
-  const real = result === 0 ? localAddress(fd, kind) : result;
-  if (typeof real === 'number') {
-    return fail(real);
-  }
-  const listener = new EpollListener(loop, fd, real, path, inheritance, events);
-  result = loop.add(listener);
-  return result === 0 ? listener : fail(result);
+  return listener;
 }

@@ -100,7 +100,13 @@ export function createNodeReactor(options: NodeOptions = {}): NodeReactor {
       }
       const { server } = listener;
       keep({ destroy: () => server.close(), once: (event, run) => server.once(event, run) });
-      return { address: listener.address, silence: () => EOPNOTSUPP, close: () => listener.close() };
+      return {
+        address: listener.address,
+        silence: () => EOPNOTSUPP,
+        hold: (on) => listener.hold(on),
+        retire: (done) => listener.retire(done),
+        close: () => listener.close(),
+      };
     },
     connect(address, options, events) {
       return closed ? ECANCELED : keepStream(connectNet(address, options, events));

@@ -84,6 +84,13 @@ export interface Listener {
   readonly address: Address;
   /** While silent, a SYN is not answered at all: the client's connect times out as at a host that is gone. -95 where that cannot be. */
   silence(on: boolean): number;
+  /** While held, nobody is accepted: clients wait in the kernel's queue. */
+  hold(on: boolean): void;
+  /**
+   * Takes nobody new, accepts everybody whose handshake had begun, then closes: no client that was told it is connected is reset
+   * (close(2) resets whoever waits in the queue). `done` may be called before it returns.
+   */
+  retire(done: () => void): void;
   close(): void;
 }
 
