@@ -38,6 +38,7 @@ const program = {
   'lab-actor': 'src/cli/lab-actor.ts',
   'lab-wire': 'src/cli/lab-wire.ts',
   'trace-worker': 'src/cli/trace-worker.ts',
+  'make-worker': 'src/cli/make-worker.ts',
 };
 const modules = {
   index: 'src/index.ts',
@@ -55,6 +56,7 @@ const ENTRIES = [
   'lab-actor.js',
   'lab-wire.js',
   'trace-worker.js',
+  'make-worker.js',
   'node-hook.cjs',
   'index.mjs',
   'lab.mjs',
@@ -106,7 +108,7 @@ const chunkGroups = [
   },
   {
     name: 'table',
-    test: /src\/(cli\/ls(-run|-wish)?\.ts|wire\/(net\/(address|text)|printable)\.ts|(kernel|see|session|view)\/(?!.*(wire|ring|socket-lookup|tap|epoll|stream-sockets|net-streams|net-listen|net-datagrams|http-server|tls|rtnetlink|packet-port|fd-passing|transparent|outside|program-owner|spawn-program|listeners|fifo|calls|cables|spawn-lab|frame-|ppoll|open-proc|traced|identified|process-cost|take-descriptor|spawn-on|packet-ring|random|state-trace|perf-|ptrace|syscall-|timeline|tcp-states|causes|begun|lanes|lab|kill|limit|netns|namespaces|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|abilities\.ts|abilities\/(?!ability))))/,
+    test: /src\/(cli\/ls(-run|-wish)?\.ts|wire\/(net\/(address|text)|printable)\.ts|(kernel|see|session|view)\/(?!.*(wire|ring|socket-lookup|tap|epoll|stream-sockets|net-streams|net-listen|net-datagrams|http-server|tls|rtnetlink|packet-port|fd-passing|transparent|outside|program-owner|spawn-program|listeners|fifo|calls|cables|spawn-lab|frame-|ppoll|open-proc|traced|identified|process-cost|take-descriptor|spawn-on|packet-ring|random|state-trace|perf-|ptrace|syscall-|timeline|tcp-states|causes|begun|lanes|lab|kill|limit|netns|namespaces|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|make\/|web-|retire|net-accept|pty|quantities|near|clock-from|abilities\.ts|abilities\/(?!ability))))/,
     priority: 1,
   },
 ];

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 export interface Entry {
   name: string;
   summary: string;
-  load: () => Promise<{ define: (command: Command) => Command }>;
+  load: () => Promise<{ define: (command: Command) => Command | Promise<Command> }>;
 }
 
 export const commands: readonly Entry[] = [
@@ -32,6 +32,11 @@ export const commands: readonly Entry[] = [
     name: 'replay',
     summary: 'a recorded session once more: as the server, or as the client against a real one',
     load: () => import('./replay.ts'),
+  },
+  {
+    name: 'serve',
+    summary: 'servers of every kind, which can misbehave on purpose',
+    load: () => import('./serve.ts'),
   },
   {
     name: 'lab',

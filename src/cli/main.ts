@@ -50,7 +50,7 @@ async function program(argv: readonly string[]): Promise<Command> {
       .description(summary)
       .showHelpAfterError(`(sockscope ${name} --help lists the options)`);
     if (name === named) {
-      (await load()).define(command);
+      await (await load()).define(command);
     }
   }
   root.action(async (_options, self: Command) => {

@@ -1,7 +1,6 @@
 /** Node's loop accepts on a socket that listens already (src/reactor/listening.ts), whose options are therefore its own affair. */
 import { createServer, type Socket } from 'node:net';
 import { retireServer } from './retire-server.ts';
-import { keepArrivals } from './stream-sockets.ts';
 
 export interface NetAcceptor {
   /** Takes nobody new, accepts whoever waits, closes the listener. */
@@ -12,13 +11,11 @@ export interface NetAcceptor {
 /** The descriptor belongs to the acceptor from now on. */
 export function acceptOn(
   fd: number,
-  accepted: (socket: Socket) => void,
+  accepted: (socket: Socket, fd: number) => void,
   failed: (why: NodeJS.ErrnoException) => void,
 ): NetAcceptor {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    // A listener that retires hands its filter down.
-    keepArrivals((socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1);
-    accepted(socket);
+    accepted(socket, (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1);
   });
   server.on('error', failed);
   server.listen({ fd });

@@ -4,7 +4,7 @@ import { SockscopeError } from '../errors.ts';
 import * as libc from '../kernel/libc.ts';
 import { createNodeReactor } from '../reactor/node.ts';
 import { createConsumer, createRing } from '../reactor/observations.ts';
-import { clockFrom } from './clock-from.ts';
+import { clockFrom } from '../session/clock-from.ts';
 import { decodeObservation } from './codec.ts';
 import { createEngine, type Wants } from './engine.ts';
 import { errnoText } from './errno-text.ts';

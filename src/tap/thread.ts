@@ -2,7 +2,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { createEpollReactor } from '../reactor/epoll.ts';
 import { createProducer } from '../reactor/observations.ts';
-import { clockFrom } from './clock-from.ts';
+import { clockFrom } from '../session/clock-from.ts';
 import { encodeObservation } from './codec.ts';
 import { createEngine, type Wants } from './engine.ts';
 import { type Answer, type Order, obey } from './orders.ts';

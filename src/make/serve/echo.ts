@@ -13,6 +13,8 @@ class Echo implements Talk {
   readonly #visit: Visit;
   /** Read, and not yet taken by the socket. */
   #rest: Uint8Array | null = null;
+  #received = 0;
+  #sent = 0;
   #draining = false;
   #ended = false;
 
@@ -29,9 +31,10 @@ class Echo implements Talk {
       }
       if (count <= 0) {
         this.#ended = true;
-        this.#visit.done(count === 0 ? 'closed by the client' : 'reset by the client');
+        this.#done(count === 0 ? 'closed by the client' : 'reset by the client', count === 0);
         return;
       }
+      this.#received += count;
       this.#send(shared, count);
       if (count < PIECE && !this.#stream.hungUp) {
         return;
@@ -62,13 +65,18 @@ class Echo implements Talk {
     const taken = this.#draining ? length : this.#stream.write(bytes, 0, length);
     if (taken < 0 && taken !== AGAIN) {
       this.#ended = true;
-      this.#visit.done('reset by the client');
+      this.#done('reset by the client', false);
       return;
     }
     const sent = Math.max(taken, 0);
+    this.#sent += sent;
     if (sent < length) {
       this.#rest = bytes.slice(sent, length);
     }
+  }
+
+  #done(how: string, fine: boolean): void {
+    this.#visit.done(how, this.#received, this.#sent, fine);
   }
 }
 
@@ -94,6 +102,7 @@ export const kind: ServerKind<null> = {
   port: 7007,
   over: ['tcp', 'udp', 'unix', 'unix-dgram'],
   tls: true,
+  lines: 'connections',
   plan: () => null,
   tries: ({ over, host, port, path, tls, authority }) => {
     if (over === 'unix') {

@@ -135,8 +135,11 @@ export interface Visit {
   readonly client: string;
   /** When it was accepted. */
   readonly since: number;
-  /** The kind is done with the stream: it is closed (FIN after what was written) unless it is closed already. */
-  done(how: string): void;
+  /**
+   * The kind is done with the stream: it is closed (FIN after what was written). Of a kind without requests this makes the
+   * connection's access line; `fine` is false where the client was let down or went away in the middle.
+   */
+  done(how: string, received: number, sent: number, fine?: boolean): void;
 }
 
 export interface RawService {
@@ -185,6 +188,10 @@ export interface ServerKind<P = unknown> {
   readonly both?: boolean;
   /** --tls makes sense. */
   readonly tls: boolean;
+  /** What an access line is about. */
+  readonly lines: 'requests' | 'connections';
+  /** It gives away so much that an address other than loopback needs --yes. */
+  readonly guarded?: boolean;
   /** What was typed becomes a plan, plain data that travels to the threads. Throws a SockscopeError for what cannot be. */
   plan(typed: Typed): P | Promise<P>;
   /** The one line that tries it, to be pasted into a shell. */
