@@ -11,10 +11,14 @@ export const kind: ServerKind<DnsPlan> = {
   options: [
     {
       flags: '--origin <name>',
-      about: 'what names without a dot at their end belong to, where the file says no $ORIGIN; once for each file',
+      about:
+        'what names without a dot at their end belong to, where the file says no $ORIGIN; once for each file',
       many: true,
     },
-    { flags: '--forward <server>', about: 'ask this server about all other names: 192.0.2.53, 127.0.0.1:5301' },
+    {
+      flags: '--forward <server>',
+      about: 'ask this server about all other names: 192.0.2.53, 127.0.0.1:5301',
+    },
     { flags: '--udp-size <bytes>', about: 'the largest answer over UDP, whatever the client takes (1232)' },
   ],
   examples: [

@@ -123,6 +123,8 @@ export interface Talk extends StreamEvents {
    * is not done after --drain.
    */
   drain(): void;
+  /** --idle-timeout is over. True: the kind ends the connection by itself, in words of its protocol. */
+  idle?(): boolean;
   /** The house ends the connection (idle, drained too long): release what you hold besides the stream. */
   dropped?(): void;
 }

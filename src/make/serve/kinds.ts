@@ -13,4 +13,9 @@ export const kinds: readonly KindEntry[] = [
     about: 'sends back what it gets: TCP, UDP, UNIX sockets, TLS (RFC 862)',
     load: () => import('./echo.ts'),
   },
+  {
+    name: 'hello',
+    about: 'HTTP/1.1 by hand on the event loop: fast, strict, one answer',
+    load: () => import('./hello.ts'),
+  },
 ];

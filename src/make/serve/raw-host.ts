@@ -157,7 +157,7 @@ export function openRawHost(address: Address, over: Over, options: RawHostOption
     idleTimer = reactor.after(Math.max(LEAST_LOOK_NS, common.idleNs / LOOKS), () => {
       const before = house.now() - common.idleNs;
       for (const visit of visits) {
-        if (visit.lastAt < before) {
+        if (visit.lastAt < before && visit.talk?.idle?.() !== true) {
           visit.drop('idle for too long');
         }
       }
@@ -266,13 +266,13 @@ class HostedVisit implements Visit, StreamEvents {
     if (this.#over) {
       return;
     }
-    this.lastAt = this.#wing.house.now();
+    this.lastAt = this.#wing.house.reactor.now();
     this.talk!.readable(stream);
   }
 
   writable(stream: Stream): void {
     if (!this.#over) {
-      this.lastAt = this.#wing.house.now();
+      this.lastAt = this.#wing.house.reactor.now();
       this.talk!.writable(stream);
     }
   }

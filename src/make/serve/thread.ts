@@ -70,7 +70,7 @@ function ledgerOf(
 /** The thread waits in the kernel, and reads its orders when it is woken. */
 function runOnEpoll(port: MessagePort, order: ThreadOrder, kind: AnyKind): void {
   const say = (message: FromThread): void => port.postMessage(message);
-  const reactor = createEpollReactor();
+  const reactor = createEpollReactor({ clock: clockFrom(order.zero) });
   if (typeof reactor === 'number') {
     void runInNode(port, order, kind, 'raw');
     return;
@@ -133,7 +133,7 @@ async function runInNode(
     if (engine === 'node') {
       host = await openNodeHost(order.address, { ...order, kind, ledger });
     } else {
-      const loop = createNodeReactor();
+      const loop = createNodeReactor({ clock: clockFrom(order.zero) });
       reactor = loop;
       const { tls, address, common, reusePort } = order;
       host = openRawHost(address, order.over, {
