@@ -45,11 +45,13 @@ export interface ServeWishes {
   readonly tls?: TlsFiles;
 }
 
-const HOME: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };
-
 export async function serveForTest(kind: AnyKind, wishes: ServeWishes = {}): Promise<Served> {
   const { plan = null, common = {}, over = 'tcp', tls = null } = wishes;
-  const address = wishes.address ?? (over === 'udp' ? { ...HOME, kind: 'udp' } : HOME);
+  const address: Address = wishes.address ?? {
+    kind: over === 'udp' ? 'udp' : 'tcp',
+    host: '127.0.0.1',
+    port: 0,
+  };
   const reactor = createNodeReactor();
   const lines: Access[] = [];
   const said: string[] = [];

@@ -106,25 +106,41 @@ describe('hello', () => {
   });
 
   test.each([
-    ['PUT / HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'Allow: GET, HEAD, POST'],
-    ['GXT / HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'Allow: GET, HEAD, POST'],
-    ['GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n', 200, 'Hello'],
-    ['GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n', 404, 'there is only /'],
-    ['GET / HTTP/1.1\r\n\r\n', 400, 'Host is missing'],
-    ['GET / HTTP/1.0\r\n\r\n', 200, 'Connection: close'],
-    ['\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n', 200, 'Hello'],
-    ['GET / HTTP/2.0\r\nHost: x\r\n\r\n', 505, 'request line'],
-    ['GET /a b HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'white space'],
-    ['nonsense\r\n\r\n', 400, 'not a request line'],
-    [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(40_000)}\r\n\r\n`, 431, 'a head of more than'],
-    [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(200_000)}`, 431, 'a head of more than'],
-    ['POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\nx', 413, 'a body of more than'],
+    ['a PUT', 'PUT / HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'Allow: GET, HEAD, POST'],
+    ['an unknown method', 'GXT / HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'Allow: GET, HEAD, POST'],
+    ['an absolute target', 'GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n', 200, 'Hello'],
+    ['another path', 'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n', 404, 'there is only /'],
+    ['a request without Host', 'GET / HTTP/1.1\r\n\r\n', 400, 'Host is missing'],
+    ['HTTP/1.0', 'GET / HTTP/1.0\r\n\r\n', 200, 'Connection: close'],
+    ['a request behind empty lines', '\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n', 200, 'Hello'],
+    ['another version', 'GET / HTTP/2.0\r\nHost: x\r\n\r\n', 505, 'request line'],
+    ['a target with a space', 'GET /a b HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'white space'],
+    ['nonsense', 'nonsense\r\n\r\n', 400, 'not a request line'],
     [
+      'a long head',
+      `GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(40_000)}\r\n\r\n`,
+      431,
+      'a head of more than',
+    ],
+    [
+      'a head without end',
+      `GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(200_000)}`,
+      431,
+      'a head of more than',
+    ],
+    [
+      'a long body',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\nx',
+      413,
+      'a body of more than',
+    ],
+    [
+      'a long chunk',
       'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n',
       413,
       'a body of more than',
     ],
-  ])('%j is answered %i', async (text, status, words) => {
+  ])('%s is answered as it should be', async (_, text, status, words) => {
     const got = await asked(text);
     expect(answers(got)).toEqual([`HTTP/1.1 ${status}`]);
     expect(got).toContain(words);
