@@ -24,7 +24,7 @@ export const kind: ServerKind<DnsPlan> = {
   examples: [
     'sockscope serve dns example.zone',
     'sockscope serve dns example.zone --forward 192.0.2.53',
-    'sockscope serve dns hosts.zone --origin home.test udp:5300',
+    'sockscope serve dns home.zone --origin home.test --listen udp:5353',
   ],
   // 5353 is multicast DNS.
   port: 5300,

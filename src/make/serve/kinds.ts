@@ -14,6 +14,26 @@ export const kinds: readonly KindEntry[] = [
     load: () => import('./echo.ts'),
   },
   {
+    name: 'discard',
+    about: 'takes everything, answers nothing (RFC 863)',
+    load: () => import('./discard.ts'),
+  },
+  {
+    name: 'chargen',
+    about: 'characters without end (RFC 864)',
+    load: () => import('./chargen.ts'),
+  },
+  {
+    name: 'daytime',
+    about: 'the time of day as a line of text (RFC 867)',
+    load: () => import('./daytime.ts'),
+  },
+  {
+    name: 'time',
+    about: 'the time as four bytes (RFC 868)',
+    load: () => import('./time.ts'),
+  },
+  {
     name: 'hello',
     about: 'HTTP/1.1 by hand on the event loop: fast, strict, one answer',
     load: () => import('./hello.ts'),

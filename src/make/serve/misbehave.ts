@@ -71,7 +71,10 @@ class BadStream implements Stream {
   }
 
   begin(): void {
-    const { halfClose, closeAfter, resetAfter } = this.#how;
+    const { halfClose, leak, closeAfter, resetAfter } = this.#how;
+    if (leak) {
+      this.why = 'leaked on purpose';
+    }
     if (halfClose) {
       this.why = 'half-closed on purpose';
       this.#inner.shutdown();
@@ -157,9 +160,7 @@ class BadStream implements Stream {
     this.#end?.cancel();
     this.#refill?.cancel();
     this.#over = true;
-    if (this.#how.leak) {
-      this.why ??= 'leaked on purpose';
-    } else {
+    if (!this.#how.leak) {
       end();
     }
   }
@@ -176,8 +177,9 @@ class BadStream implements Stream {
     } else {
       this.#inner.close();
     }
-    // It reads, is told that there is no connection any more, and cleans up.
+    // Whether it waits to read or to write, it is told now that there is no connection any more, and cleans up.
     this.events?.readable(this);
+    this.events?.writable(this);
   }
 
   #reached(limit: Misbehaviour['closeAfter']): boolean {
