@@ -170,8 +170,8 @@ describe.skipIf(go.missing !== null)('Go', () => {
     const stream = gobStream();
     const ours = Buffer.concat([stream.value(outer, value), stream.value(outer, value)]);
     // What Go calls its types differs (int64, its numbers for types); the values do not.
-    const last = stream.value(outer, value).subarray(3);
-    expect(bytes.includes(last)).toBe(true);
+    const last = stream.value(outer, value);
+    expect(bytes.includes(last.subarray(3))).toBe(true);
     expect(readGob(ours)).toEqual([value, value]);
   });
 });
@@ -274,7 +274,7 @@ describe.skipIf(openssl.missing !== null)('over TLS', () => {
     const { port, lines } = await up({ tls });
     const urls = Array.from({ length: 20 }, (_none, at) => `https://127.0.0.1:${port}/slow?ms=${at + 50}`);
     const { stdout } = await run('nghttp', ['-s', '--no-verify-peer', '-n', ...urls]);
-    expect(stdout.match(/ 200 /g)).toHaveLength(20);
+    expect(stdout.match(/ 200 /g) ?? stdout).toHaveLength(20);
     await until(() => lines.length === 20);
     expect(new Set(lines.map(({ from }) => from)).size).toBe(1);
     expect(lines.every(({ note, fine }) => note === 'h2' && fine)).toBe(true);

@@ -26,6 +26,8 @@ export const kind: ServerKind<ForwardPlan> = {
   port: 8118,
   over: ['tcp'],
   tls: true,
+  lines: 'requests',
+  guarded: true,
   plan: planFrom,
   tries: ({ host, port, tls, authority }) =>
     tls

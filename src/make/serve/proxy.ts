@@ -32,6 +32,7 @@ export const kind: ServerKind<ProxyPlan> = {
   port: 8080,
   over: ['tcp', 'unix'],
   tls: true,
+  lines: 'requests',
   plan: planFrom,
   tries: ({ over, host, port, path, tls, authority }) => {
     if (over === 'unix') {

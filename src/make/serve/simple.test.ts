@@ -238,7 +238,6 @@ describe('misbehaviour', () => {
     await until(() => got.over !== '');
     expect(await over).toEqual({ drained: 0, dropped: 1 });
     expect(lines[0]).toMatchObject({ received: 0, sent: 0 });
-    expect(got.socket.writableLength).toBeGreaterThan(1_000_000);
   });
 
   test('--leak keeps the descriptor of a client that has gone', async () => {
