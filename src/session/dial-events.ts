@@ -25,7 +25,12 @@ export interface DialSummary {
 }
 
 export type DialEvent =
-  | { readonly type: 'resolved'; readonly name: string; readonly addresses: readonly string[]; readonly ns: number }
+  | {
+      readonly type: 'resolved';
+      readonly name: string;
+      readonly addresses: readonly string[];
+      readonly ns: number;
+    }
   | { readonly type: 'try'; readonly address: string; readonly ns: number }
   /** `took` is the time of this attempt alone. `state` is the kernel's, where it could be asked. */
   | {
@@ -49,7 +54,13 @@ export type DialEvent =
       readonly ns: number;
     }
   /** A datagram socket is connected without a packet: nobody was asked. */
-  | { readonly type: 'ready'; readonly address: string; readonly name: string; readonly local: string; readonly ns: number }
+  | {
+      readonly type: 'ready';
+      readonly address: string;
+      readonly name: string;
+      readonly local: string;
+      readonly ns: number;
+    }
   | {
       readonly type: 'option';
       readonly name: string;
@@ -70,14 +81,26 @@ export type DialEvent =
       readonly took: number;
       readonly ns: number;
     }
-  | { readonly type: 'upgraded'; readonly url: string; readonly subprotocol: string; readonly took: number; readonly ns: number }
+  | {
+      readonly type: 'upgraded';
+      readonly url: string;
+      readonly subprotocol: string;
+      readonly took: number;
+      readonly ns: number;
+    }
   /** Telnet: `sent` or `got`, as `DO ECHO`. */
   | { readonly type: 'negotiated'; readonly by: Side; readonly text: string; readonly ns: number }
   | { readonly type: 'mode'; readonly character: boolean; readonly echo: boolean; readonly ns: number }
   | { readonly type: 'latency'; readonly took: number; readonly ns: number }
   | { readonly type: 'half-closed'; readonly by: Side; readonly ns: number }
   | { readonly type: 'reset'; readonly by: Side; readonly ns: number }
-  | { readonly type: 'closing'; readonly by: Side; readonly code: number; readonly reason: string; readonly ns: number }
+  | {
+      readonly type: 'closing';
+      readonly by: Side;
+      readonly code: number;
+      readonly reason: string;
+      readonly ns: number;
+    }
   /** An error of a conversation that stood. */
   | { readonly type: 'broken'; readonly error: string; readonly meaning: string; readonly ns: number }
   | { readonly type: 'idle'; readonly ns: number }

@@ -39,7 +39,12 @@ export type LoadWhy =
       readonly to: number;
     }
   /** socket(2) said EMFILE, or ENFILE when it is the machine. */
-  | { readonly code: 'descriptors'; readonly errno: string; readonly used: number; readonly limit: number | null }
+  | {
+      readonly code: 'descriptors';
+      readonly errno: string;
+      readonly used: number;
+      readonly limit: number | null;
+    }
   /** Connections get no answer, and the listener's queue is full. */
   | {
       readonly code: 'accept-queue';

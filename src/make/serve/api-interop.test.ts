@@ -268,6 +268,23 @@ describe.skipIf(openssl.missing !== null)('over TLS', () => {
     expect(stdout).toBe('this is 200\n');
   });
 
+  test('nothing in flight is lost at the drain', async () => {
+    const { port, lines } = await up({ tls });
+    const flags = ['--http1.1', '--http2', '--http1.1', '--http2'];
+    const asked = flags.map((flag) =>
+      run('curl', ['-sS', flag, '--cacert', authority, `https://127.0.0.1:${port}/stream?count=4&ms=150`]),
+    );
+    const url = `https://127.0.0.1:${port}/slow?ms=600`;
+    asked.push(run('curl', ['-sS', '--http1.1', '--cacert', authority, url]));
+    asked.push(run('curl', ['-sS', '--http2', '--cacert', authority, url]));
+    await new Promise((turn) => setTimeout(turn, 350));
+    expect(await served!.drain()).toBe(0);
+    const answers = (await Promise.all(asked)).map(({ stdout }) => stdout.trimEnd().split('\n').at(-1));
+    expect(answers).toEqual([...flags.map(() => 'line 4 of 4'), 'it took 600 ms', 'it took 600 ms']);
+    expect(lines.map(({ result }) => result)).toEqual(lines.map(() => '200'));
+    expect(lines).toHaveLength(6);
+  });
+
   const nghttp = needs('nghttp');
 
   test.skipIf(nghttp.missing !== null)('nghttp gets 20 streams at once over one session', async () => {

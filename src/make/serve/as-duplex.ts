@@ -12,6 +12,7 @@ export interface Bridge {
 
 export function asDuplex(stream: Stream): Bridge {
   let wanted = false;
+  const moved = { in: 0, out: 0 };
   let waiting: { bytes: Buffer; from: number; done: (error?: Error | null) => void } | null = null;
 
   function pull(): void {
@@ -26,6 +27,7 @@ export function asDuplex(stream: Stream): Bridge {
         duplex.destroy(broken(count));
         return;
       }
+      moved.in += count;
       wanted = duplex.push(count === 0 ? null : into.subarray(0, count)) && count > 0;
     }
   }
@@ -41,6 +43,7 @@ export function asDuplex(stream: Stream): Bridge {
     }
     if (taken >= 0) {
       waiting.from += taken;
+      moved.out += taken;
     }
     if (taken < 0 || waiting.from === bytes.length) {
       waiting = null;
@@ -69,6 +72,11 @@ export function asDuplex(stream: Stream): Bridge {
       stream.close();
       done(error);
     },
+  });
+  // As a socket counts them: whoever watches for progress asks.
+  Object.defineProperties(duplex, {
+    bytesRead: { get: () => moved.in },
+    bytesWritten: { get: () => moved.out },
   });
   return { duplex, events: { readable: pull, writable: push } };
 }

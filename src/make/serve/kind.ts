@@ -147,7 +147,10 @@ export interface Visit {
 export interface RawService {
   /** A connection came. Null: it is reset. */
   visit?(stream: Stream, visit: Visit): Talk | null;
-  /** A datagram came; its bytes are borrowed. `answer` takes bytes [from, to) and gives what was sent or -errno. */
+  /**
+   * A datagram came; its bytes are borrowed. `answer` takes bytes [from, to) and gives what was sent or -errno; it may be called
+   * later, and more than once.
+   */
   datagram?(
     from: Address,
     bytes: Uint8Array,
@@ -173,6 +176,8 @@ export interface NodeService {
   /** Everything ends now. */
   close(): void;
 }
+
+export type Engine = 'raw' | 'raw in node' | 'node';
 
 export interface ServerKind<P = unknown> {
   readonly name: string;
@@ -201,7 +206,8 @@ export interface ServerKind<P = unknown> {
   /** Exactly one of the two, or one for each plan that `engine` names. */
   raw?(house: RawHouse, plan: P): RawService;
   node?(house: NodeHouse, plan: P): Promise<NodeService>;
-  engine?(plan: P, over: Over): 'raw' | 'node';
+  /** `raw in node`: on the reactor, but in Node's own loop, because promises have to be kept. */
+  engine?(plan: P, over: Over): Engine;
 }
 
 /** A kind as a registry keeps it: its plan is its own business. */

@@ -38,4 +38,19 @@ export const kinds: readonly KindEntry[] = [
     about: 'HTTP/1.1 by hand on the event loop: fast, strict, one answer',
     load: () => import('./hello.ts'),
   },
+  {
+    name: 'api',
+    about: 'a web API: text, JSON, gob, slow, streamed and redirected answers, with deadlines',
+    load: () => import('./api.ts'),
+  },
+  {
+    name: 'rpc',
+    about: 'JSON-RPC 1.0 exactly as Go speaks it, and 2.0; over TCP, UNIX, HTTP, WebSocket',
+    load: () => import('./rpc.ts'),
+  },
+  {
+    name: 'dns',
+    about: 'answers for the names of a zone file: UDP and TCP',
+    load: () => import('./dns.ts'),
+  },
 ];

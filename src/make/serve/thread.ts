@@ -5,7 +5,7 @@ import { createEpollReactor } from '../../reactor/epoll.ts';
 import { createNodeReactor } from '../../reactor/node.ts';
 import type { Address, Reactor } from '../../reactor/reactor.ts';
 import { clockFrom } from '../../session/clock-from.ts';
-import type { Access, AnyKind, Common, Over, TlsFiles } from './kind.ts';
+import type { Access, AnyKind, Common, Engine, Over, TlsFiles } from './kind.ts';
 import { kinds } from './kinds.ts';
 import { type Counts, createLedger, type Ledger } from './ledger.ts';
 import { openNodeHost } from './node-host.ts';
@@ -43,7 +43,7 @@ const MS = 1e6;
 export async function runServer(port: MessagePort, order: ThreadOrder): Promise<void> {
   const kind = (await kinds.find((one) => one.name === order.kind)!.load()).kind;
   const engine = kind.engine?.(order.plan, order.over) ?? (kind.raw === undefined ? 'node' : 'raw');
-  if (engine === 'node' || order.tls !== null) {
+  if (engine !== 'raw' || order.tls !== null) {
     await runInNode(port, order, kind, engine);
     return;
   }
@@ -123,7 +123,7 @@ async function runInNode(
   port: MessagePort,
   order: ThreadOrder,
   kind: AnyKind,
-  engine: 'raw' | 'node',
+  engine: Engine,
 ): Promise<void> {
   const say = (message: FromThread): void => port.postMessage(message);
   const ledger = ledgerOf(port, order, (ms, run) => void setTimeout(run, ms));

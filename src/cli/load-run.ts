@@ -1,0 +1,156 @@
+/** What `sockscope load` does. */
+import { join } from 'node:path';
+import { goInside, isInside, OWN_PORTS, openOwnNetwork } from '../make/load/inside.ts';
+import type { LoadKind } from '../make/load/kind.ts';
+import type { LoadPlan } from '../make/load/plan.ts';
+import { type LoadRun, startLoad } from '../make/load/run.ts';
+import type { LoadResult, LoadSecond } from '../session/load.ts';
+import { loadComparison } from '../view/make/load-compare.ts';
+import { loadLine, loadLive } from '../view/make/load-live.ts';
+import { loadSummary } from '../view/make/load-summary.ts';
+import { loadWhyText } from '../view/make/load-why.ts';
+import { several } from '../view/units.ts';
+import { type LoadFlags, readKind, readPlan } from './load-flags.ts';
+import { allowed, OWN, readTarget } from './load-target.ts';
+import { isTerminal, paint, print, width } from './output.ts';
+
+/** Of a shell whose program was ended by SIGINT. */
+const INTERRUPTED = 130;
+const FAILED = 1;
+/** What is left of the last second is no line of its own when it is hardly anything. */
+const SHORTEST_LINE = 0.05;
+
+/** `entry`: the built file of load-worker.ts. */
+export async function load(
+  name: string,
+  typed: string | undefined,
+  flags: LoadFlags,
+  entry: string = join(__dirname, 'load-worker.js'),
+): Promise<void> {
+  const kind = readKind(name);
+  const own = kind.manner === 'open-close' && flags.really !== true;
+  const target = own && typed === undefined ? OWN : await readTarget(kind, typed);
+  if (!own) {
+    allowed(kind, target, flags);
+  }
+  const plan = readPlan(kind, target, flags);
+  if (own && !isInside()) {
+    process.exitCode = await goInside();
+    return;
+  }
+  const address = { kind: 'tcp', host: '127.0.0.1', port: portOf(plan) } as const;
+  const network = own ? await openOwnNetwork(entry, { listen: address, closeBy: plan.closeBy }) : null;
+  const planned = own ? { ...plan, target: address, shown: `127.0.0.1:${address.port}` } : plan;
+  try {
+    if (own && flags.json !== true) {
+      const ports = several(OWN_PORTS.to - OWN_PORTS.from + 1, 'local port');
+      print(
+        `${paint.dim(`in a network namespace of its own with ${ports}; TIME_WAIT lasts as towards another machine`)}\n`,
+      );
+    }
+    await (flags.compare === true ? compare(planned, flags, entry) : once(kind, planned, flags, entry));
+  } finally {
+    await network?.close();
+  }
+}
+
+function portOf({ target }: LoadPlan): number {
+  return target.kind === 'unix' ? 0 : target.port;
+}
+
+async function once(kind: LoadKind, plan: LoadPlan, flags: LoadFlags, entry: string): Promise<void> {
+  const result = await run(plan, flags, entry);
+  if (flags.json === true) {
+    printJson({ type: 'result', ...result, stopped: loadWhyText(result) });
+  } else {
+    print(`${loadSummary(result, paint, flags.latency === true).join('\n')}\n`);
+  }
+  // The port bomb is meant to go off.
+  const meant = kind.manner === 'open-close' && result.why.code === 'ports';
+  if (!meant && !isFine(result)) {
+    process.exitCode = FAILED;
+  }
+}
+
+/** Errors on the way are figures; a run that ended before its time, or in which nothing was answered, is none. */
+function isFine({ why, requests }: LoadResult): boolean {
+  return requests > 0 && (why.code === 'time' || why.code === 'count' || why.code === 'interrupted');
+}
+
+async function compare(plan: LoadPlan, flags: LoadFlags, entry: string): Promise<void> {
+  const pooled = await run(withKeepAlive(plan, true), flags, entry);
+  if (pooled.why.code === 'interrupted') {
+    print(`${loadSummary(pooled, paint, false).join('\n')}\n`);
+    process.exitCode = INTERRUPTED;
+    return;
+  }
+  const unpooled = await run(withKeepAlive(plan, false), flags, entry);
+  if (flags.json === true) {
+    printJson({ type: 'result', ...pooled, stopped: loadWhyText(pooled) });
+    printJson({ type: 'result', ...unpooled, stopped: loadWhyText(unpooled) });
+  } else {
+    print(`${loadComparison(pooled, unpooled, paint).join('\n')}\n`);
+  }
+  if (!isFine(pooled) || !isFine(unpooled)) {
+    process.exitCode = FAILED;
+  }
+}
+
+function withKeepAlive(plan: LoadPlan, keepAlive: boolean): LoadPlan {
+  return { ...plan, wishes: { ...plan.wishes, keepAlive } };
+}
+
+async function run(plan: LoadPlan, { json, live }: LoadFlags, entry: string): Promise<LoadResult> {
+  const seconds: LoadSecond[] = [];
+  let drawn = 0;
+  const erase = (): void => {
+    if (drawn > 0) {
+      print(`\x1b[${drawn}A\x1b[J`);
+      drawn = 0;
+    }
+  };
+  const going = startLoad(plan, {
+    entry,
+    onSecond(second) {
+      if (json === true) {
+        printJson({ type: 'second', ...second });
+      } else if (live && isTerminal()) {
+        seconds.push(second);
+        erase();
+        const lines = loadLive(seconds, width(), paint);
+        print(`${lines.join('\n')}\n`);
+        drawn = lines.length;
+      } else if (live && second.lasted > SHORTEST_LINE) {
+        print(`${loadLine(second)}\n`);
+      }
+    },
+  });
+  const release = stopOnSignal(going);
+  try {
+    return await going.result;
+  } finally {
+    release();
+    erase();
+  }
+}
+
+function stopOnSignal(going: LoadRun): () => void {
+  let asked = false;
+  const interrupt = (): void => {
+    if (asked) {
+      process.exit(INTERRUPTED);
+    }
+    asked = true;
+    going.stop();
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  return () => {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  };
+}
+
+function printJson(value: object): void {
+  print(`${JSON.stringify({ v: 1, ...value })}\n`);
+}

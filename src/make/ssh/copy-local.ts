@@ -1,0 +1,157 @@
+/** The local half of a copy: files that are written under another name until they are complete. */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  ftruncateSync,
+  futimesSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  writeSync,
+  writev,
+} from 'node:fs';
+import { getSystemErrorMap } from 'node:util';
+import { type ByteName, bufferOf } from './byte-name.ts';
+import { partPath, sameOriginal } from './copy-part.ts';
+
+export interface Original {
+  readonly size: number;
+  readonly mode: number;
+  readonly modified: number | null;
+  readonly read: number | null;
+}
+
+/** Up to here a write is over sooner than the thread that would do it wakes up. */
+const SMALL = 128 * 1024;
+
+/** A file on its way. `finish` gives it its name, `abandon` takes it away. */
+export class LocalPart {
+  readonly #fd: number;
+  readonly #path: Buffer;
+  readonly #target: Buffer;
+  readonly #keep: boolean;
+  #open = true;
+  /** Bytes that are there, without a hole. */
+  position: number;
+
+  private constructor(fd: number, path: Buffer, target: Buffer, keep: boolean, position: number) {
+    this.#fd = fd;
+    this.#path = path;
+    this.#target = target;
+    this.#keep = keep;
+    this.position = position;
+  }
+
+  /** With `resume` a partial file of the same original is continued, and stays when it is abandoned. */
+  static open(target: ByteName, original: Original, resume: boolean): LocalPart {
+    const same = resume ? sameOriginal(original.size, original.modified ?? 0) : null;
+    const path = bufferOf(partPath(target, same));
+    const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+    const flags = O_CREAT | O_WRONLY | O_NOFOLLOW | (resume ? 0 : O_EXCL);
+    // What nobody may write could not be continued.
+    const fd = openSync(path, flags, (original.mode & 0o777) | (resume ? 0o200 : 0));
+    let position = 0;
+    if (resume) {
+      const { size } = fstatSync(fd);
+      position = size <= original.size ? size : 0;
+      ftruncateSync(fd, position);
+    }
+    return new LocalPart(fd, path, bufferOf(target), resume, position);
+  }
+
+  /** Behind what is there. One call at a time. */
+  write(pieces: readonly Uint8Array[], length: number): Promise<void> | undefined {
+    const [only] = pieces;
+    if (pieces.length === 1 && length <= SMALL) {
+      this.#writeNow(only!);
+      return undefined;
+    }
+    return this.#writeAll(pieces, length);
+  }
+
+  #writeNow(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const written = writeSync(this.#fd, bytes, at, bytes.length - at, this.position);
+      at += written;
+      this.position += written;
+    }
+  }
+
+  async #writeAll(pieces: readonly Uint8Array[], length: number): Promise<void> {
+    const written = await new Promise<number>((resolve, reject) => {
+      writev(this.#fd, pieces, this.position, (error, count) =>
+        error === null ? resolve(count) : reject(error),
+      );
+    });
+    this.position += written;
+    if (written < length) {
+      // A nearly full disk takes a part; the next call says what is wrong.
+      this.#writeNow(Buffer.concat(pieces).subarray(written));
+    }
+  }
+
+  /** Complete: `preserve` sets mode and times first. */
+  finish(original: Original, preserve: boolean): void {
+    if (preserve) {
+      fchmodSync(this.#fd, original.mode & 0o7777);
+      if (original.modified !== null) {
+        futimesSync(this.#fd, original.read ?? original.modified, original.modified);
+      }
+    } else if (this.#keep) {
+      fchmodSync(this.#fd, original.mode & 0o777 & ~process.umask());
+    }
+    this.#close();
+    renameSync(this.#path, this.#target);
+  }
+
+  abandon(): void {
+    if (!this.#open) {
+      return;
+    }
+    this.#close();
+    if (!this.#keep) {
+      try {
+        unlinkSync(this.#path);
+      } catch {
+        // Somebody else took it away.
+      }
+    }
+  }
+
+  #close(): void {
+    this.#open = false;
+    closeSync(this.#fd);
+  }
+}
+
+export function localStat(path: ByteName): Stats | null {
+  try {
+    return lstatSync(bufferOf(path));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return null;
+    }
+    throw error;
+  }
+}
+
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/** `permission denied`: the kernel's words without Node's around them. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Error && 'errno' in error && typeof error.errno === 'number') {
+    return getSystemErrorMap().get(error.errno)?.[1] ?? error.message;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Errors that the next file would have as well. */
+export function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(error));
+}
