@@ -39,6 +39,7 @@ const program = {
   'lab-wire': 'src/cli/lab-wire.ts',
   'trace-worker': 'src/cli/trace-worker.ts',
   'make-worker': 'src/cli/make-worker.ts',
+  'load-worker': 'src/cli/load-worker.ts',
 };
 const modules = {
   index: 'src/index.ts',
@@ -57,6 +58,7 @@ const ENTRIES = [
   'lab-wire.js',
   'trace-worker.js',
   'make-worker.js',
+  'load-worker.js',
   'node-hook.cjs',
   'index.mjs',
   'lab.mjs',
@@ -99,6 +101,19 @@ const commanderAlone = {
   },
 };
 
+/** ssh2 and ws try compiled helpers of their own first and do without when there are none: packages here run no install script, so there are none. */
+const withoutNative = {
+  name: 'without-native',
+  resolveId: {
+    filter: { id: /^(cpu-features|bufferutil|utf-8-validate)$|\/sshcrypto\.node$/ },
+    handler: () => '\0absent',
+  },
+  load: {
+    filter: { id: /^\0absent$/ },
+    handler: () => "throw new Error('there is no compiled helper');",
+  },
+};
+
 /** What every start needs is one file, what `ls` needs one more. The rest stays apart until its command is typed. */
 const chunkGroups = [
   {
@@ -108,7 +123,7 @@ const chunkGroups = [
   },
   {
     name: 'table',
-    test: /src\/(cli\/ls(-run|-wish)?\.ts|wire\/(net\/(address|text)|printable)\.ts|(kernel|see|session|view)\/(?!.*(wire|ring|socket-lookup|tap|epoll|stream-sockets|net-streams|net-listen|net-datagrams|http-server|tls|rtnetlink|packet-port|fd-passing|transparent|outside|program-owner|spawn-program|listeners|fifo|calls|cables|spawn-lab|frame-|ppoll|open-proc|traced|identified|process-cost|take-descriptor|spawn-on|packet-ring|random|state-trace|perf-|ptrace|syscall-|timeline|tcp-states|causes|begun|lanes|lab|kill|limit|netns|namespaces|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|make\/|web-|retire|net-accept|pty|quantities|near|clock-from|abilities\.ts|abilities\/(?!ability))))/,
+    test: /src\/(cli\/ls(-run|-wish)?\.ts|wire\/(net\/(address|text)|printable)\.ts|(kernel|see|session|view)\/(?!.*(wire|ring|socket-lookup|tap|epoll|stream-sockets|net-streams|net-listen|net-datagrams|http-server|tls|rtnetlink|packet-port|fd-passing|transparent|outside|program-owner|spawn-program|listeners|fifo|calls|cables|spawn-lab|frame-|ppoll|open-proc|traced|identified|process-cost|take-descriptor|spawn-on|packet-ring|random|state-trace|perf-|ptrace|syscall-|timeline|tcp-states|causes|begun|lanes|lab|kill|limit|netns|namespaces|addr|resolver|from-the-row|proc-parse|proc\.ts|container|signals|destroy|sysctls|counters|sparkline|changes|make\/|dial|load-|web-|net-connect|spawn-shell|http-exchange|retire|net-accept|pty|quantities|near|clock-from|abilities\.ts|abilities\/(?!ability))))/,
     priority: 1,
   },
 ];
@@ -149,7 +164,7 @@ async function bundle(folder) {
   mkdirSync(join(folder, 'types'), { recursive: true });
   writeFileSync(join(folder, 'types/package.json'), '{ "type": "module" }\n');
   const made = await Promise.all([
-    bundleAs(program, [liveScreensApart, commanderAlone], {
+    bundleAs(program, [liveScreensApart, commanderAlone, withoutNative], {
       dir: folder,
       format: 'cjs',
       entryFileNames: '[name].js',

@@ -1,11 +1,5 @@
 /** Every command, in the order the help shows them. A file in this folder that is not named here is an error (scripts/check-lists.mjs). */
-import type { Command } from 'commander';
-
-export interface Entry {
-  name: string;
-  summary: string;
-  load: () => Promise<{ define: (command: Command) => Command | Promise<Command> }>;
-}
+import type { Entry } from './entry.ts';
 
 export const commands: readonly Entry[] = [
   {
@@ -37,6 +31,21 @@ export const commands: readonly Entry[] = [
     name: 'serve',
     summary: 'servers of every kind, which can misbehave on purpose',
     load: () => import('./serve.ts'),
+  },
+  {
+    name: 'dial',
+    summary: 'one end of a conversation, and what happened to it (nc, telnet, openssl s_client, curl, dig)',
+    load: () => import('./dial.ts'),
+  },
+  {
+    name: 'load',
+    summary: 'many requests or connections at once: how fast, how late, and why it stopped (wrk, hey)',
+    load: () => import('./load.ts'),
+  },
+  {
+    name: 'ssh',
+    summary: 'commands on other machines, and files to and from them (ssh, scp, sftp)',
+    load: () => import('./ssh.ts'),
   },
   {
     name: 'lab',

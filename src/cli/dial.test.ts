@@ -322,7 +322,7 @@ describe('dial in a pipe', () => {
     expect(said.trim().split('\n')).toHaveLength(1);
   });
 
-  it('Ctrl-C ends in good order, also before anything is connected; a second one leaves at once', async () => {
+  it('Ctrl-C ends in good order; a second one leaves at once', async () => {
     const port = await served(() => {});
     const io = fakeIo();
     const over = runDial([`127.0.0.1:${port}`], {}, io);
@@ -332,6 +332,19 @@ describe('dial in a pipe', () => {
     expect(io.said()).toContain('you ended first, by interrupting it');
     io.interrupt();
     expect(io.quits()).toBe(1);
+  });
+
+  it.skipIf(!isLinux)('Ctrl-C while nobody answers gives up at once, and closes what was begun', async () => {
+    const port = onEpoll(() => null, true);
+    const before = openDescriptors();
+    const io = fakeIo();
+    const over = runDial([`127.0.0.1:${port}`], { verbose: true }, io).catch(
+      (error: SockscopeError) => error.code,
+    );
+    await expect.poll(openDescriptors).toBeGreaterThan(before);
+    io.interrupt();
+    expect(await over).toBe('DIAL_INTERRUPTED');
+    await expect.poll(openDescriptors).toBeLessThanOrEqual(before);
   });
 });
 

@@ -1,7 +1,7 @@
 /** `sockscope dial ADDRESS`: one end of a conversation, and what happened to it. Clients of protocols are its subcommands. */
 import type { Command } from 'commander';
-import type { Entry } from './commands.ts';
 import type { DialFlags } from './dial-flags.ts';
+import type { Entry } from './entry.ts';
 
 /** Clients of protocols; only the one that was typed is loaded. */
 const clients: readonly Entry[] = [

@@ -1,6 +1,6 @@
 /** What `sockscope load` does. */
 import { join } from 'node:path';
-import { goInside, isInside, OWN_PORTS, openOwnNetwork } from '../make/load/inside.ts';
+import type * as Inside from '../make/load/inside.ts';
 import type { LoadKind } from '../make/load/kind.ts';
 import type { LoadPlan } from '../make/load/plan.ts';
 import { type LoadRun, startLoad } from '../make/load/run.ts';
@@ -8,7 +8,6 @@ import type { LoadResult, LoadSecond } from '../session/load.ts';
 import { loadComparison } from '../view/make/load-compare.ts';
 import { loadLine, loadLive } from '../view/make/load-live.ts';
 import { loadSummary } from '../view/make/load-summary.ts';
-import { loadWhyText } from '../view/make/load-why.ts';
 import { several } from '../view/units.ts';
 import { type LoadFlags, readKind, readPlan } from './load-flags.ts';
 import { allowed, OWN, readTarget } from './load-target.ts';
@@ -34,23 +33,42 @@ export async function load(
     allowed(kind, target, flags);
   }
   const plan = readPlan(kind, target, flags);
-  if (own && !isInside()) {
-    process.exitCode = await goInside();
+  // It starts processes, which the other kinds need not load.
+  const inside = own ? await import('../make/load/inside.ts') : null;
+  if (inside?.isInside() === false) {
+    process.exitCode = await inside.goInside();
     return;
   }
+  if (inside === null) {
+    await run(kind, plan, flags, entry);
+  } else {
+    await runInside(inside, kind, plan, flags, entry);
+  }
+}
+
+function run(kind: LoadKind, plan: LoadPlan, flags: LoadFlags, entry: string): Promise<void> {
+  return flags.compare === true ? compare(plan, flags, entry) : once(kind, plan, flags, entry);
+}
+
+async function runInside(
+  { openOwnNetwork, OWN_PORTS }: typeof Inside,
+  kind: LoadKind,
+  plan: LoadPlan,
+  flags: LoadFlags,
+  entry: string,
+): Promise<void> {
   const address = { kind: 'tcp', host: '127.0.0.1', port: portOf(plan) } as const;
-  const network = own ? await openOwnNetwork(entry, { listen: address, closeBy: plan.closeBy }) : null;
-  const planned = own ? { ...plan, target: address, shown: `127.0.0.1:${address.port}` } : plan;
+  const network = await openOwnNetwork(entry, { listen: address, closeBy: plan.closeBy });
   try {
-    if (own && flags.json !== true) {
+    if (flags.json !== true) {
       const ports = several(OWN_PORTS.to - OWN_PORTS.from + 1, 'local port');
       print(
         `${paint.dim(`in a network namespace of its own with ${ports}; TIME_WAIT lasts as towards another machine`)}\n`,
       );
     }
-    await (flags.compare === true ? compare(planned, flags, entry) : once(kind, planned, flags, entry));
+    await run(kind, { ...plan, target: address, shown: `127.0.0.1:${address.port}` }, flags, entry);
   } finally {
-    await network?.close();
+    await network.close();
   }
 }
 
@@ -59,16 +77,20 @@ function portOf({ target }: LoadPlan): number {
 }
 
 async function once(kind: LoadKind, plan: LoadPlan, flags: LoadFlags, entry: string): Promise<void> {
-  const result = await run(plan, flags, entry);
-  if (flags.json === true) {
-    printJson({ type: 'result', ...result, stopped: loadWhyText(result) });
-  } else {
-    print(`${loadSummary(result, paint, flags.latency === true).join('\n')}\n`);
-  }
+  const result = await measured(plan, flags, entry);
+  show(result, flags);
   // The port bomb is meant to go off.
   const meant = kind.manner === 'open-close' && result.why.code === 'ports';
   if (!meant && !isFine(result)) {
     process.exitCode = FAILED;
+  }
+}
+
+function show(result: LoadResult, { json, latency = false }: LoadFlags): void {
+  if (json === true) {
+    printJson({ type: 'result', ...result });
+  } else {
+    print(`${loadSummary(result, paint, latency).join('\n')}\n`);
   }
 }
 
@@ -78,16 +100,16 @@ function isFine({ why, requests }: LoadResult): boolean {
 }
 
 async function compare(plan: LoadPlan, flags: LoadFlags, entry: string): Promise<void> {
-  const pooled = await run(withKeepAlive(plan, true), flags, entry);
+  const pooled = await measured(withKeepAlive(plan, true), flags, entry);
   if (pooled.why.code === 'interrupted') {
-    print(`${loadSummary(pooled, paint, false).join('\n')}\n`);
+    show(pooled, flags);
     process.exitCode = INTERRUPTED;
     return;
   }
-  const unpooled = await run(withKeepAlive(plan, false), flags, entry);
+  const unpooled = await measured(withKeepAlive(plan, false), flags, entry);
   if (flags.json === true) {
-    printJson({ type: 'result', ...pooled, stopped: loadWhyText(pooled) });
-    printJson({ type: 'result', ...unpooled, stopped: loadWhyText(unpooled) });
+    printJson({ type: 'result', ...pooled });
+    printJson({ type: 'result', ...unpooled });
   } else {
     print(`${loadComparison(pooled, unpooled, paint).join('\n')}\n`);
   }
@@ -100,7 +122,7 @@ function withKeepAlive(plan: LoadPlan, keepAlive: boolean): LoadPlan {
   return { ...plan, wishes: { ...plan.wishes, keepAlive } };
 }
 
-async function run(plan: LoadPlan, { json, live }: LoadFlags, entry: string): Promise<LoadResult> {
+async function measured(plan: LoadPlan, { json, live }: LoadFlags, entry: string): Promise<LoadResult> {
   const seconds: LoadSecond[] = [];
   let drawn = 0;
   const erase = (): void => {
@@ -114,13 +136,15 @@ async function run(plan: LoadPlan, { json, live }: LoadFlags, entry: string): Pr
     onSecond(second) {
       if (json === true) {
         printJson({ type: 'second', ...second });
-      } else if (live && isTerminal()) {
+      } else if (!live || second.lasted < SHORTEST_LINE) {
+        return;
+      } else if (isTerminal()) {
         seconds.push(second);
         erase();
         const lines = loadLive(seconds, width(), paint);
         print(`${lines.join('\n')}\n`);
         drawn = lines.length;
-      } else if (live && second.lasted > SHORTEST_LINE) {
+      } else {
         print(`${loadLine(second)}\n`);
       }
     },

@@ -124,6 +124,13 @@ function check(kind: AnyKind, flags: ServeFlags, place: ServePlace, workers: num
   if (workers > 1 && over !== 'tcp') {
     throw usage('SERVE_WORKERS', 'Several workers share a TCP port only.', 'Leave out --workers.');
   }
+  if (workers > 1 && kind.alone === true) {
+    throw usage(
+      'SERVE_WORKERS',
+      `The clients of serve ${kind.name} share what one thread keeps.`,
+      'Leave out --workers.',
+    );
+  }
   if (flags.tls === true && over !== 'tcp') {
     throw usage('SERVE_TLS', 'TLS needs TCP here.', 'Leave out --tls, or give a TCP address.');
   }

@@ -21,8 +21,8 @@ export interface SshCopyFlags extends SshFlags {
   readonly json?: boolean;
 }
 
-const INTERRUPTED = 130;
-const TERMINATED = 143;
+const STATUS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
 /** A server that does not answer any more cannot be waited for. */
 const PATIENCE_MS = 3000;
 
@@ -32,8 +32,8 @@ export async function runCopy(paths: readonly string[], flags: SshCopyFlags): Pr
   const stop = new AbortController();
   const show = createCopyShow(flags);
   let status = 0;
-  const interrupted = (signal: NodeJS.Signals): void => {
-    const mine = signal === 'SIGTERM' ? TERMINATED : INTERRUPTED;
+  const interrupted = (signal: (typeof SIGNALS)[number]): void => {
+    const mine = STATUS[signal];
     if (stop.signal.aborted) {
       process.exit(mine);
     }
@@ -41,7 +41,9 @@ export async function runCopy(paths: readonly string[], flags: SshCopyFlags): Pr
     stop.abort();
     setTimeout(() => process.exit(mine), PATIENCE_MS).unref();
   };
-  process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
+  for (const signal of SIGNALS) {
+    process.on(signal, interrupted as NodeJS.SignalsListener);
+  }
   try {
     await copy(connection.client, order, show.watch, stop.signal);
   } catch (error) {
@@ -53,7 +55,9 @@ export async function runCopy(paths: readonly string[], flags: SshCopyFlags): Pr
     }
   } finally {
     show.end();
-    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    for (const signal of SIGNALS) {
+      process.off(signal, interrupted as NodeJS.SignalsListener);
+    }
     await connection.end();
   }
   process.exitCode = status === 0 && show.failed() > 0 ? 1 : status;

@@ -18,6 +18,8 @@ export interface ShowWishes {
 }
 
 const EVERY_MS = 200;
+/** A terminal that does not say how wide it is says 0. */
+const USUAL = 80;
 
 export function createCopyShow({ verbose, quiet, json }: ShowWishes): CopyShow {
   const started = performance.now();
@@ -32,7 +34,7 @@ export function createCopyShow({ verbose, quiet, json }: ShowWishes): CopyShow {
   const draw = (): void => {
     const rate = meter.at(performance.now(), counts.bytes);
     const now = { ...counts, bytes: counts.bytes + counts.resumed, rate };
-    process.stderr.write(`\r${copyProgress(now, process.stderr.columns ?? 80)}\x1b[K`);
+    process.stderr.write(`\r${copyProgress(now, process.stderr.columns || USUAL)}\x1b[K`);
   };
   const timer = terminal ? setInterval(draw, EVERY_MS) : null;
   const tell = (event: string, fields: object): void => {

@@ -110,7 +110,7 @@ async function onHost(run: HostRun, settings: SshSettings, ask: Ask): Promise<Ou
         terminal: screen?.size() ?? null,
         deadlineMs,
         input,
-        out: output.out,
+        out: screen?.over(output.out) ?? output.out,
         err: output.err,
       });
       running.add(remote);

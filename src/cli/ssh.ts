@@ -1,6 +1,6 @@
 /** `sockscope ssh`: commands and files over SSH. Only the subcommand that was typed is loaded. */
 import type { Command } from 'commander';
-import type { Entry } from './commands.ts';
+import type { Entry } from './entry.ts';
 
 const subcommands: readonly Entry[] = [
   {
@@ -23,7 +23,8 @@ export function define(command: Command): Command {
       .description(summary)
       .showHelpAfterError(`(sockscope ssh ${name} --help lists the options)`);
   }
-  return command.hook('preSubcommand', async (_group, sub) => {
+  // commander would show the help of a subcommand that is not loaded: --help loads it.
+  return command.helpCommand(false).hook('preSubcommand', async (_group, sub) => {
     const entry = subcommands.find(({ name }) => name === sub.name());
     (await entry?.load())?.define(sub);
   });

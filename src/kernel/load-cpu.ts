@@ -1,5 +1,7 @@
-/** The processor time of the calling thread (getrusage(2), RUSAGE_THREAD). */
+/** What the load costs on this side: the processor time of a thread (getrusage(2), RUSAGE_THREAD), threads and memory of the process. */
+import fs from 'node:fs';
 import koffi from 'koffi';
+import { statusNumber } from './proc-parse.ts';
 
 const RUSAGE_THREAD = 1;
 const USAGE_WORDS = 18;
@@ -21,5 +23,26 @@ export function threadCpu(): ThreadCpu {
   return {
     user: Number(userSeconds) + Number(userMicros) / 1e6,
     system: Number(systemSeconds) + Number(systemMicros) / 1e6,
+  };
+}
+
+export interface OwnProcess {
+  readonly threads: number;
+  /** Bytes in memory (VmRSS, proc_pid_status(5)). */
+  readonly memory: number;
+}
+
+const KIB = 1024;
+
+export function ownProcess(): OwnProcess {
+  let status = '';
+  try {
+    status = fs.readFileSync('/proc/self/status', 'utf8');
+  } catch {
+    // No /proc here.
+  }
+  return {
+    threads: statusNumber(status, 'Threads') ?? 0,
+    memory: (statusNumber(status, 'VmRSS') ?? 0) * KIB,
   };
 }

@@ -282,7 +282,8 @@ export class Connection implements Caller, StreamEvents {
       this.#closeAndGoOn(now);
       return;
     }
-    this.#lose(result === 0 ? 'closed without an answer' : `read ${errnoName(result)}`);
+    const fin = this.#manner === 'hold' ? 'closed by the server' : 'closed without an answer';
+    this.#lose(result === 0 ? fin : `read ${errnoName(result)}`);
   }
 
   /** Requests behind an answer that was the last one are asked again elsewhere. */

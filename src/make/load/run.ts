@@ -5,8 +5,8 @@ import { SockscopeError } from '../../errors.ts';
 import { errnoName } from '../../kernel/errno.ts';
 import * as libc from '../../kernel/libc.ts';
 import { processDescriptors } from '../../kernel/limits.ts';
+import { ownProcess } from '../../kernel/load-cpu.ts';
 import { socketsTowards } from '../../kernel/load-sockets.ts';
-import { costOfTree } from '../../kernel/process-cost.ts';
 import type { LoadResult, LoadSecond } from '../../session/load.ts';
 import type { SecondOver } from './engine.ts';
 import { badAnswersOf, countsOf, latencyOf, medianOf } from './figures.ts';
@@ -38,7 +38,7 @@ export interface LoadHouse {
 
 export function startLoad(plan: LoadPlan, house: LoadHouse): LoadRun {
   const shares = sharesOf(plan);
-  const memoryBefore = costOfTree(process.pid).memory;
+  const memoryBefore = ownProcess().memory;
   const reserve = Array.from({ length: RESERVE }, () => openSync('/dev/null', 'r'));
   const total = tally();
   const latencies = histogram();
@@ -126,7 +126,7 @@ export function startLoad(plan: LoadPlan, house: LoadHouse): LoadRun {
     const towards = target.kind === 'tcp' ? socketsTowards(target.host, target.port) : null;
     const own = processDescriptors(process.pid);
     const descriptors = { used: own?.used.value ?? null, limit: own?.limit.soft ?? null };
-    const cost = costOfTree(process.pid);
+    const cost = ownProcess();
     const sum = (field: (one: StoppedThread) => number): number =>
       stopped.reduce((all, each) => all + field(each), 0);
     const lasted = Math.max(...stopped.map(({ lasted }) => lasted)) / 1e9;

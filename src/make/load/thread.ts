@@ -1,5 +1,4 @@
 /** The thread that makes load: an engine on epoll. An eventfd wakes it when there is an order. */
-import { performance } from 'node:perf_hooks';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { type ThreadCpu, threadCpu } from '../../kernel/load-cpu.ts';
 import { createEpollReactor } from '../../reactor/epoll.ts';

@@ -3,10 +3,10 @@ import { type AddressInfo, createServer as createTcp, type Socket } from 'node:n
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { needs } from '../../../test/needs.ts';
+import { get, type Origin, origin } from '../../../test/proxy-origin.ts';
 import { type Served, serve, until, type Wish, wire } from '../../../test/web-service.ts';
 import { createAllowed, readPattern } from './forward/allowed.ts';
 import { kind } from './forward.ts';
-import { get, type Origin, origin } from './proxy/proxy-fixture.ts';
 
 const closing: (() => Promise<unknown> | unknown)[] = [];
 
@@ -59,7 +59,7 @@ describe('plain HTTP', () => {
 
   test('the cache says hit or miss, and stands in for an origin that is down with --stale', async () => {
     const there = await behind((_request, response) =>
-      response.writeHead(200, { 'Cache-Control': 'max-age=1' }).end('x'),
+      response.writeHead(200, { 'Cache-Control': 'max-age=60' }).end('x'),
     );
     const { port, lines } = await forward({ stale: true });
     const uri = `http://127.0.0.1:${there.port}/`;
@@ -193,10 +193,12 @@ describe('CONNECT', () => {
     ['CONNECT 10.1.2.3:22 HTTP/1.1', /^HTTP\/1\.1 403 [\s\S]*10\.1\.2\.3:22 is not allowed/],
     ['CONNECT localhost:22 HTTP/1.1', /^HTTP\/1\.1 403 /],
   ])('%s', async (line, answer) => {
-    const { port } = await forward({ deny: [':22'] });
+    const { port, lines } = await forward({ deny: [':22'] });
     const one = wire(port, `${line}\r\nHost: x\r\n\r\n`);
     await one.ended();
     expect(one.text()).toMatch(answer);
+    await until(() => lines.length === 1);
+    expect(lines[0]!.result).toBe(one.text().slice(9, 12));
   });
 
   test('to the proxy itself it is refused', async () => {

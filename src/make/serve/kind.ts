@@ -197,6 +197,8 @@ export interface ServerKind<P = unknown> {
   readonly tls: boolean;
   /** What an access line is about. */
   readonly lines: 'requests' | 'connections';
+  /** What its clients share is kept in one thread, so it has one worker. */
+  readonly alone?: boolean;
   /** It gives away so much that an address other than loopback needs --yes. */
   readonly guarded?: boolean;
   /** What was typed becomes a plan, plain data that travels to the threads. Throws a SockscopeError for what cannot be. */

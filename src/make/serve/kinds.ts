@@ -34,6 +34,11 @@ export const kinds: readonly KindEntry[] = [
     load: () => import('./time.ts'),
   },
   {
+    name: 'line',
+    about: 'a small text protocol to learn and test with: PING, SET, GET, SUBSCRIBE, …',
+    load: () => import('./line.ts'),
+  },
+  {
     name: 'hello',
     about: 'HTTP/1.1 by hand on the event loop: fast, strict, one answer',
     load: () => import('./hello.ts'),
@@ -52,5 +57,10 @@ export const kinds: readonly KindEntry[] = [
     name: 'dns',
     about: 'answers for the names of a zone file: UDP and TCP',
     load: () => import('./dns.ts'),
+  },
+  {
+    name: 'ssh',
+    about: 'an SSH test server: commands, shells on a terminal, SFTP, scp, forwarding',
+    load: () => import('./ssh.ts'),
   },
 ];

@@ -15,10 +15,12 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex, PassThrough } from 'node:stream';
+import ssh2, { type ClientChannel } from 'ssh2';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../../../test/needs.ts';
 import type { Access, NodeHouse, NodeService } from './kind.ts';
@@ -364,10 +366,9 @@ describe.skipIf(missing)('a terminal', () => {
       out += text;
     });
     // Behind the prompt, or the shell would drop what was typed ahead.
-    setTimeout(() => console.log('OUT', JSON.stringify(out)), 2000);
     await until(() => /[$#%>] /.test(out));
     child.stdin!.write('echo $((6*7)); tty\n');
-    await until(() => /42\r\n\/dev\/pts\/\d+/.test(out));
+    await until(() => /42\r\n\/dev\/pts\/\d+\r\n[\s\S]*[$#%>] /.test(out));
     child.stdin!.write('\x04');
     const { code } = await over;
     expect(code).toBe(0);
@@ -380,6 +381,61 @@ describe.skipIf(missing)('a terminal', () => {
       code: 3,
       out: 'one\n',
     });
+  });
+});
+
+describe.skipIf(missing)('a client that OpenSSH is not', () => {
+  async function channel(server: Running, command: string, more: ssh2.ExecOptions = {}) {
+    const client = new ssh2.Client();
+    const privateKey = await readFile(keyFile);
+    await new Promise<void>((resolve, reject) => {
+      client.on('ready', resolve).on('error', reject);
+      client.connect({ host: '127.0.0.1', port: server.port, username: 'anna', privateKey });
+    });
+    const stream = await new Promise<ClientChannel>((resolve, reject) => {
+      client.exec(command, more, (error, opened) => (error ? reject(error) : resolve(opened)));
+    });
+    let out = '';
+    stream.on('data', (text: Buffer) => {
+      out += text.toString();
+    });
+    const exit = new Promise<unknown[]>((resolve) => stream.on('exit', (...how: unknown[]) => resolve(how)));
+    const closed = new Promise<void>((resolve) => stream.on('close', () => resolve()));
+    const end = async () => {
+      await closed;
+      client.end();
+    };
+    return { stream, exit, end, out: () => out };
+  }
+
+  it('changes the window, and the program hears of it', async () => {
+    const server = await start();
+    const wanted = { pty: { rows: 11, cols: 22, term: 'vt100' } };
+    const { stream, exit, end, out } = await channel(
+      server,
+      "trap 'stty size; exit 3' WINCH; stty size; while :; do sleep 0.05; done",
+      wanted as ssh2.ExecOptions,
+    );
+    await until(() => out().includes('11 22'));
+    stream.setWindow(33, 44, 0, 0);
+    expect((await exit)[0]).toBe(3);
+    await end();
+    expect(out()).toContain('33 44');
+  });
+
+  it('sends a signal, also behind the end of its input, and is told which one ended the program', async () => {
+    const server = await start();
+    const { stream, exit, end, out } = await channel(server, 'cat; echo ready; sleep 1000');
+    stream.end('');
+    await until(() => out().includes('ready'));
+    // The client's own `signal` does nothing any more now; the protocol knows no such rule.
+    const parts = stream as unknown as {
+      _client: { _protocol: { signal(channel: number, name: string): void } };
+      outgoing: { id: number };
+    };
+    parts._client._protocol.signal(parts.outgoing.id, 'USR1');
+    expect((await exit).slice(0, 2)).toEqual([null, 'SIGUSR1']);
+    await end();
   });
 });
 

@@ -26,6 +26,7 @@ export const kind: ServerKind<SshPlan> = {
   tls: false,
   lines: 'requests',
   guarded: true,
+  alone: true,
   async plan(typed) {
     const { readPlan } = await import('./ssh/plan.ts');
     return readPlan(typed);

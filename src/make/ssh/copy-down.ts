@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, symlinkSync, unlinkSync, utimesSync } from 'node:fs';
 import { type ByteName, bufferOf, join, nameFault, textOf } from './byte-name.ts';
 import { linkStaysInside } from './copy-links.ts';
-import { codeOf, LocalPart, localStat, type Original } from './copy-local.ts';
+import { codeOf, FROM_OUTSIDE, LocalPart, localStat, type Original } from './copy-local.ts';
 import { type CopyPair, type CopyWatch, type CopyWishes, kindOf } from './copy-order.ts';
 import { CopyState, DEEPEST, PIECE } from './copy-state.ts';
 import type { Sftp } from './sftp.ts';
@@ -166,7 +166,7 @@ class Down {
 
   #finishFolder(to: ByteName, { mode, modified, read }: Original): void {
     if (this.#state.wishes.preserve) {
-      chmodSync(bufferOf(to), mode & 0o7777);
+      chmodSync(bufferOf(to), mode & FROM_OUTSIDE);
       if (modified !== null) {
         utimesSync(bufferOf(to), read ?? modified, modified);
       }
@@ -226,7 +226,7 @@ class Down {
           }
           return;
         }
-        await this.#write(part, answer);
+        this.#write(part, answer);
         const end = first!.at + piece;
         while (part.position < Math.min(end, size)) {
           // A short answer in the middle: a server with a smaller limit.
@@ -234,7 +234,7 @@ class Down {
           if (rest === null || rest.length === 0) {
             throw new Error('became shorter while it was copied');
           }
-          await this.#write(part, rest);
+          this.#write(part, rest);
         }
         asked.shift();
         requests.give();
@@ -246,11 +246,8 @@ class Down {
     }
   }
 
-  async #write(part: LocalPart, answer: Answer): Promise<void> {
-    const written = part.write(answer.pieces, answer.length);
-    if (written !== undefined) {
-      await written;
-    }
+  #write(part: LocalPart, answer: Answer): void {
+    part.write(answer.pieces, answer.length);
     this.#state.watch.moved(answer.length, false);
   }
 }

@@ -105,6 +105,13 @@ describe('an scp server that sends other names', () => {
     expect(failures).toContainEqual(expect.stringMatching(/"more", which was not asked for/));
   });
 
+  it('makes no program of ours run as its owner', async () => {
+    await down({ exec: says('T1000000000 0 1000000000 0\n', 'C6755 4 asked\ngood\0') }, 'scp', {
+      preserve: true,
+    });
+    expect(treeOf(join(box, 'target'))).toEqual(['/asked 755 1000000000 "good"']);
+  });
+
   it('sends a folder although none was asked for', async () => {
     const { failures } = await down({ exec: says('D0755 0 asked\nE\n') }, 'scp', { recursive: false });
     expect(readdirSync(join(box, 'target'))).toEqual([]);

@@ -12,7 +12,7 @@ import {
   type Stats,
   unlinkSync,
   writeSync,
-  writev,
+  writevSync,
 } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
 import { type ByteName, bufferOf } from './byte-name.ts';
@@ -25,8 +25,8 @@ export interface Original {
   readonly read: number | null;
 }
 
-/** Up to here a write is over sooner than the thread that would do it wakes up. */
-const SMALL = 128 * 1024;
+/** Of a mode that a server sent: nobody else makes a program here run as its owner (set-user-ID, set-group-ID). */
+export const FROM_OUTSIDE = 0o1777;
 
 /** A file on its way. `finish` gives it its name, `abandon` takes it away. */
 export class LocalPart {
@@ -63,41 +63,25 @@ export class LocalPart {
     return new LocalPart(fd, path, bufferOf(target), resume, position);
   }
 
-  /** Behind what is there. One call at a time. */
-  write(pieces: readonly Uint8Array[], length: number): Promise<void> | undefined {
-    const [only] = pieces;
-    if (pieces.length === 1 && length <= SMALL) {
-      this.#writeNow(only!);
-      return undefined;
-    }
-    return this.#writeAll(pieces, length);
-  }
-
-  #writeNow(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
-      const written = writeSync(this.#fd, bytes, at, bytes.length - at, this.position);
-      at += written;
-      this.position += written;
-    }
-  }
-
-  async #writeAll(pieces: readonly Uint8Array[], length: number): Promise<void> {
-    const written = await new Promise<number>((resolve, reject) => {
-      writev(this.#fd, pieces, this.position, (error, count) =>
-        error === null ? resolve(count) : reject(error),
-      );
-    });
+  /** Behind what is there. At once: a thread of the pool would cost more than the copy into the page cache that this is. */
+  write(pieces: readonly Uint8Array[], length: number): void {
+    let written = writevSync(this.#fd, pieces, this.position);
     this.position += written;
     if (written < length) {
       // A nearly full disk takes a part; the next call says what is wrong.
-      this.#writeNow(Buffer.concat(pieces).subarray(written));
+      const rest = Buffer.concat(pieces);
+      while (written < length) {
+        const more = writeSync(this.#fd, rest, written, length - written, this.position);
+        written += more;
+        this.position += more;
+      }
     }
   }
 
   /** Complete: `preserve` sets mode and times first. */
   finish(original: Original, preserve: boolean): void {
     if (preserve) {
-      fchmodSync(this.#fd, original.mode & 0o7777);
+      fchmodSync(this.#fd, original.mode & FROM_OUTSIDE);
       if (original.modified !== null) {
         futimesSync(this.#fd, original.read ?? original.modified, original.modified);
       }

@@ -4,7 +4,7 @@ import type { Client } from 'ssh2';
 import { type ByteName, bufferOf, join, lastPart, textOf } from './byte-name.ts';
 import { makeFolder } from './copy-down.ts';
 import { execute } from './copy-exec.ts';
-import { isFull, LocalPart, type Original, reasonOf } from './copy-local.ts';
+import { FROM_OUTSIDE, isFull, LocalPart, type Original, reasonOf } from './copy-local.ts';
 import { CopyEnded, type CopyPair, type CopyWatch, type CopyWishes } from './copy-order.ts';
 import { shellWord } from './remote-path.ts';
 import { type ScpThing, scpNameOnLine } from './scp.ts';
@@ -77,7 +77,7 @@ class Receiver implements ScpReceiver {
       write: (bytes) => {
         try {
           this.#watch.moved(bytes.length, false);
-          return part.write([bytes], bytes.length);
+          part.write([bytes], bytes.length);
         } catch (error) {
           part.abandon();
           throw this.#complain(path, error);
@@ -118,7 +118,7 @@ class Receiver implements ScpReceiver {
   async leave(): Promise<void> {
     const { path, folder } = this.#open.pop()!;
     if (this.#wishes.preserve) {
-      chmodSync(bufferOf(path), folder.mode & 0o7777);
+      chmodSync(bufferOf(path), folder.mode & FROM_OUTSIDE);
       if (folder.times !== null) {
         utimesSync(bufferOf(path), folder.times.read, folder.times.modified);
       }

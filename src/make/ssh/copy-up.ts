@@ -4,7 +4,6 @@ import {
   fstatSync,
   lstatSync,
   openSync,
-  read,
   readdirSync,
   readlinkSync,
   readSync,
@@ -17,9 +16,6 @@ import { partPath, sameOriginal } from './copy-part.ts';
 import { CopyState, DEEPEST, PIECE } from './copy-state.ts';
 import { type Sftp, SftpLost, SftpRefusal } from './sftp.ts';
 import { type Attributes, OPEN, STATUS } from './sftp-packet.ts';
-
-/** Up to here reading at once is quicker than asking a thread. */
-const SMALL = 64 * 1024;
 
 export async function copyUp(
   sftp: Sftp,
@@ -203,10 +199,7 @@ class Up {
       await requests.take();
       const length = Math.min(limit, stats.size - position);
       const { packet, start: behind } = this.#sftp.piece(handle, length);
-      const got =
-        length <= SMALL
-          ? readSync(fd, packet, behind, length, position)
-          : await readPiece(fd, packet, behind, length, position);
+      const got = readSync(fd, packet, behind, length, position);
       if (got === 0) {
         requests.give();
         shorter = true;
@@ -253,18 +246,4 @@ class Up {
 
 function timesOf(stats: Stats): Attributes {
   return { modified: Math.trunc(stats.mtimeMs / 1000), read: Math.trunc(stats.atimeMs / 1000) };
-}
-
-function readPiece(
-  fd: number,
-  into: Buffer,
-  offset: number,
-  length: number,
-  position: number,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, into, offset, length, position, (error, count) =>
-      error === null ? resolve(count) : reject(error),
-    );
-  });
 }

@@ -1,7 +1,7 @@
 /** One command on one host: its streams, its terminal, its deadline, and how it ended. */
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
-import type { ClientChannel } from 'ssh2';
+import type { Client, ClientChannel } from 'ssh2';
 import { SockscopeError } from '../../errors.ts';
 import type { SshConnection } from './connection.ts';
 import { plainLine } from './plain.ts';
@@ -44,7 +44,7 @@ const OVERDUE = 124;
 const LOST = 255;
 /** After the deadline: from asking to end to killing, and to leaving whether or not anybody still answers. */
 const KILL_AFTER_MS = 500;
-const LEAVE_AFTER_MS = 2500;
+const LEAVE_AFTER_MS = 5000;
 
 export function startCommand(connection: SshConnection, wish: CommandWish): Promise<RunningCommand> {
   const { terminal } = wish;
@@ -82,6 +82,7 @@ export function startCommand(connection: SshConnection, wish: CommandWish): Prom
 
 function attend(connection: SshConnection, wish: CommandWish, channel: ClientChannel): RunningCommand {
   const { input, out, err, deadlineMs } = wish;
+  const signals = signalsTo(connection, channel);
   const timers: NodeJS.Timeout[] = [];
   let how: Ending | null = null;
   let overdue = false;
@@ -109,11 +110,10 @@ function attend(connection: SshConnection, wish: CommandWish, channel: ClientCha
       };
       at(0, () => {
         overdue = true;
-        sendSignal(connection, channel, 'TERM');
+        signals.send('TERM');
       });
       at(KILL_AFTER_MS, () => {
-        sendSignal(connection, channel, 'KILL');
-        signalFromBeside(connection, 'KILL');
+        signals.kill();
       });
       at(LEAVE_AFTER_MS, () => {
         channel.close();
@@ -130,38 +130,62 @@ function attend(connection: SshConnection, wish: CommandWish, channel: ClientCha
   }
   return {
     ended,
-    signal: (name) => sendSignal(connection, channel, name),
+    signal: (name) => signals.send(name),
     resize: (rows, columns) => channel.setWindow(rows, columns, 0, 0),
   };
+}
+
+interface Signals {
+  send(name: string): void;
+  kill(): void;
 }
 
 /**
  * sshd refuses to signal what root runs: it does so only with separated privileges, and root's sessions have none (OpenSSH
  * session.c, session_signal_req). No reply tells, and twice would not be the same as once.
  */
-function sendSignal(connection: SshConnection, channel: ClientChannel, name: string): void {
-  if (connection.user === 'root') {
-    signalFromBeside(connection, name);
-  } else {
-    channel.signal(name);
-  }
+function signalsTo({ client, user }: SshConnection, channel: ClientChannel): Signals {
+  let last: Promise<void> = Promise.resolve();
+  // One after the other: each would take the one before it for a command to signal.
+  const fromBeside = (name: string): void => {
+    last = last.then(() => signalFromBeside(client, name));
+  };
+  return {
+    send(name) {
+      if (user === 'root') {
+        fromBeside(name);
+      } else {
+        channel.signal(name);
+      }
+    },
+    kill() {
+      channel.signal('KILL');
+      fromBeside('KILL');
+    },
+  };
 }
 
 /** A second command on the same connection has the same parent, and every command of sshd is a process group of its own. */
-function signalFromBeside({ client }: SshConnection, name: string): void {
+function signalFromBeside(client: Client, name: string): Promise<void> {
   const others = 'ps -A -o pid= -o ppid= | while read p q; do [ "$q" = "$PPID" ] && [ "$p" != "$$" ]';
-  try {
-    client.exec(`exec sh -c '${others} && kill -s ${name} -- "-$p"; done'`, (error, beside) => {
-      if (!error) {
+  return new Promise((resolve) => {
+    try {
+      client.exec(`exec sh -c '${others} && kill -s ${name} -- "-$p"; done'`, (error, beside) => {
+        if (error) {
+          resolve();
+          return;
+        }
         beside.on('error', () => {});
+        beside.once('close', () => resolve());
         beside.resume();
         beside.stderr.resume();
         beside.end();
-      }
-    });
-  } catch {
-    // Nobody is connected any more: the command hears of that from its own side.
-  }
+      });
+    } catch {
+      // Nobody is connected any more: the command hears of that from its own side.
+      resolve();
+    }
+  });
 }
 
 /** All that came has been handed on. */

@@ -176,9 +176,13 @@ export class Sftp {
     return all;
   }
 
-  async #page(handle: Buffer): Promise<NamedAttributes[] | null> {
-    const answer = await orEnd(this.#ask(REQUEST.readdir, handle));
-    return answer === null ? null : readNames(expected(answer, ANSWER.name).body);
+  #page(handle: Buffer): Promise<NamedAttributes[] | null> {
+    const page = orEnd(this.#ask(REQUEST.readdir, handle)).then((answer) =>
+      answer === null ? null : readNames(expected(answer, ANSWER.name).body),
+    );
+    // The first page that fails is told; those asked for behind it fail as well.
+    page.catch(() => undefined);
+    return page;
   }
 
   /** Whether the disk below a path has nothing left; null when the server does not say. Version 3 has no word for it. */

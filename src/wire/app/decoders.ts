@@ -6,6 +6,7 @@ import { decoder as hex } from './hex.ts';
 import { decoder as http1 } from './http1.ts';
 import { decoder as http2 } from './http2.ts';
 import { decoder as jsonrpc } from './jsonrpc.ts';
+import { decoder as line } from './line.ts';
 import { decoder as lines } from './lines.ts';
 import { decoder as memcached } from './memcached.ts';
 import { decoder as mqtt } from './mqtt.ts';
@@ -34,6 +35,7 @@ export const decoders: readonly Decoder[] = [
   proxy,
   jsonrpc,
   gorpc,
+  line,
   lines,
   hex,
 ];

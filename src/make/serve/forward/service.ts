@@ -55,6 +55,7 @@ export function forwardHandler(house: NodeHouse, plan: ForwardPlan): WebHandler 
       }
       const refusal = admit(to.host, to.port, asked, request.socket);
       if (refusal !== null) {
+        exchange.note(refusal.text);
         request.resume();
         plain(response, refusal.status, refusal.text);
         return;
@@ -113,6 +114,7 @@ export function forwardHandler(house: NodeHouse, plan: ForwardPlan): WebHandler 
       const refusal =
         typeof asked === 'string' ? { status: 400, text: asked } : admit(host, port, asked, socket);
       if (refusal !== null) {
+        exchange.note(refusal.text);
         refuseRaw(socket, { ...refusal, fields: [] });
         return;
       }

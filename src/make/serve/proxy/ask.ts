@@ -93,6 +93,10 @@ export function ask(client: WebClient, to: Destination, order: Order): Promise<C
       resolve({ kind: 'upgraded', message: came, socket, head });
     });
     request.on('error', (error: NodeJS.ErrnoException) => {
+      if (!bodySent) {
+        // All of it is there for whoever is asked next.
+        body?.pause();
+      }
       resolve({
         kind: 'failed',
         code: error.code ?? error.message,
@@ -138,7 +142,9 @@ function send(body: WebRequest, to: ClientRequest, most: number, beat: () => voi
   to.on('drain', on);
   to.once('close', () => {
     body.off('data', move).off('end', end);
-    body.resume();
+    if (length > 0) {
+      body.resume();
+    }
   });
   if (body.readableEnded) {
     end();

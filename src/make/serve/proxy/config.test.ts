@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -66,6 +66,23 @@ locations:
       ['/', 'least', true, true, 0, 5000, ['localhost:3000', 'https://h.test/base']],
     ]);
     expect(JSON.stringify(plan)).not.toContain('secret');
+  });
+
+  test('the example of the documentation is one', async () => {
+    const example = readFileSync(join(import.meta.dirname, '../../../../docs/examples/proxy.yaml'), 'utf8');
+    mkdirSync(join(folder, 'public'));
+    writeFileSync(join(folder, 'ca.pem'), 'certificates');
+    const { routes } = await read(example);
+    expect(
+      routes.map(({ prefix, rate, cache, tryFiles, failures }) => [prefix, rate, cache, tryFiles, failures]),
+    ).toEqual([
+      ['/api/', 10, false, join(folder, 'public'), 3],
+      ['/', 0, true, join(folder, 'public'), 3],
+    ]);
+    expect(routes[0]!.targets[0]).toMatchObject({
+      base: '/v2/',
+      to: { ca: 'certificates', insecure: false },
+    });
   });
 
   test('JSON is YAML', async () => {

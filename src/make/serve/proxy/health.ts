@@ -3,7 +3,7 @@ import { ask } from './ask.ts';
 import type { HealthCheck } from './plan.ts';
 import type { Upstream, Upstreams } from './upstreams.ts';
 
-/** Whoever answers later than this (milliseconds) is not well, even if checks are rare. */
+/** Whoever answers later than this (milliseconds) is not well; until then nobody is asked a second time. */
 const MOST = 5000;
 
 /** Returns what ends it. */
@@ -18,7 +18,7 @@ export function watchHealth(upstreams: Upstreams, { path, everyMs }: HealthCheck
       head: { method: 'GET', path, fields: ['Host', hostOf(one), 'User-Agent', 'sockscope health check'] },
       body: null,
       mostBody: 0,
-      timeoutMs: Math.min(everyMs, MOST),
+      timeoutMs: MOST,
       signal: ending.signal,
       upgrade: false,
     });

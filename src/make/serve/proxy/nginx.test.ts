@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { findProgram, needs } from '../../../../test/needs.ts';
+import { type Got, get, type Origin, origin, type Wants } from '../../../../test/proxy-origin.ts';
 import { type Served, serve } from '../../../../test/web-service.ts';
 import { kind } from '../proxy.ts';
-import { type Got, get, type Origin, origin, type Wants } from './proxy-fixture.ts';
 
 const page = 'a line of a page that is served again and again\n'.repeat(100);
 
@@ -33,6 +33,7 @@ describe.skipIf(needs('nginx').missing !== null)('beside nginx', () => {
             url: seen.url,
             body: seen.body,
             for: seen.headers['x-forwarded-for'],
+            hop: seen.headers['x-hop'],
           }),
         );
       } else if (path === '/moved') {
@@ -170,6 +171,13 @@ locations:
   test('the Location of nginx is absolute, ours is a path: both lead to the same', async () => {
     const [theirs, here] = await both('/prefix/moved', { headers: { Host: 'shop.test' } });
     expect(new URL(here.headers.location!, 'http://shop.test/').href).toBe(theirs.headers.location);
+  });
+
+  test('a field that Connection names goes no further (RFC 9110, section 7.6.1); nginx passes it on', async () => {
+    const [theirs, here] = await both('/base/echo', {
+      headers: { Connection: 'close, x-hop', 'X-Hop': 'y' },
+    });
+    expect([JSON.parse(theirs.text).hop, JSON.parse(here.text).hop]).toEqual(['y', undefined]);
   });
 
   test('who are you: the same challenge, ours with the charset', async () => {

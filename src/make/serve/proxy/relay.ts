@@ -1,6 +1,6 @@
 /** A request on its way through the cache to whoever can answer it, and back: the same for `proxy` and `forward`. */
 import type { Cache, CacheRequest, FromCache, Outcome, Question } from '../../cache/cache.ts';
-import type { Collapse } from '../../cache/collapse.ts';
+import type { Collapse, Signal } from '../../cache/collapse.ts';
 import { endToEnd, type Fields, fieldOf } from '../../cache/fields.ts';
 import type { Keeper } from '../../cache/keeper.ts';
 import { type CacheWord, type Fate, statusText, withStatus, wordOf } from '../../cache/status.ts';
@@ -88,7 +88,7 @@ export async function relay(
     }
     const waits = verdict.question.shareable ? collapse.join(request.uri) : undefined;
     leads = waits === null;
-    if (waits && (await waits) === 'look') {
+    if (waits && (await patiently(waits)) === 'look') {
       if (exchange.signal.aborted) {
         return;
       }
@@ -175,6 +175,19 @@ export async function relay(
   } finally {
     done('ask');
   }
+}
+
+/** Milliseconds: nobody waits longer for what somebody else asked for, whose client may be slow. */
+const PATIENCE = 5000;
+
+async function patiently(waits: Promise<Signal>): Promise<Signal> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Signal>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE, 'ask');
+  });
+  const signal = await Promise.race([waits, late]);
+  clearTimeout(timer);
+  return signal;
 }
 
 function keep(keeper: Keeper | null, whole: boolean): void {

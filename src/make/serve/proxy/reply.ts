@@ -101,6 +101,9 @@ export function sendStream(
   pack?.pipe(response as ServerResponse);
   return new Promise((resolve) => {
     let whole = false;
+    if (response.destroyed) {
+      source.destroy();
+    }
     source.on('data', (piece: Buffer) => {
       each(piece);
       if (!out.write(piece)) {

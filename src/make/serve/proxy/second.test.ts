@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { needs } from '../../../../test/needs.ts';
+import { get, origin } from '../../../../test/proxy-origin.ts';
 import { type Served, serve, until } from '../../../../test/web-service.ts';
 import { kind } from '../proxy.ts';
-import { get, origin } from './proxy-fixture.ts';
 
 const closing: (() => Promise<unknown> | unknown)[] = [];
 

@@ -36,7 +36,9 @@ export function refuseRaw(socket: Duplex, { status, text, fields }: Refused): vo
     'Content-Length',
     String(Buffer.byteLength(body)),
   ];
-  socket.end(rawHead(status, statusText(status), [...about, ...fields, 'Connection', 'close']) + body);
+  // Written, not given to `end`: the access line knows the status by what is written.
+  socket.write(rawHead(status, statusText(status), [...about, ...fields, 'Connection', 'close']) + body);
+  socket.end();
   socket.resume();
 }
 

@@ -16,7 +16,7 @@ import type { Visitor, Work } from './work.ts';
 const FAREWELL_MS = 1000;
 const LOOK_AGAIN_MS = 50;
 
-/** AES-GCM is OpenSSL's work; OpenSSH's first choice, chacha20-poly1305, is half JavaScript here and a third as fast. */
+/** All of these are OpenSSL's work. OpenSSH's first choice, chacha20-poly1305, is half WebAssembly in ssh2 without its native addon. */
 const CIPHERS: ssh2.CipherAlgorithm[] = [
   'aes128-gcm@openssh.com',
   'aes256-gcm@openssh.com',

@@ -1,0 +1,108 @@
+/** Why there was no whole answer, in one sentence, and what to do about it. */
+import { SockscopeError } from '../../../errors.ts';
+import type { WebTrouble } from '../../../kernel/http-exchange.ts';
+import type { HttpPhaseName } from '../../../session/http-exchange.ts';
+import { printable } from '../../../wire/printable.ts';
+
+export interface Reached {
+  readonly where: string;
+  readonly phase: HttpPhaseName | null;
+  /** Bytes of the body. */
+  readonly received: number;
+  /** What Content-Length announced. */
+  readonly announced: number | null;
+  readonly second: boolean;
+}
+
+const MOST_SHOWN = 60;
+
+/** Line ends are named, so that one line stays one. */
+export function firstBytes(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MOST_SHOWN)).toString('latin1');
+  const named = text.replaceAll('\r', '\\r').replaceAll('\n', '\\n').replaceAll('\t', '\\t');
+  return `"${printable(named).replaceAll('\ufffd', '.')}"${bytes.length > MOST_SHOWN ? '…' : ''}`;
+}
+
+const WHEN: Readonly<Record<HttpPhaseName, string>> = {
+  resolve: 'while its name was resolved',
+  connect: 'while it was connected to',
+  proxy: 'while the proxy was asked',
+  tls: 'during the TLS handshake',
+  send: 'while the request was sent',
+  'first byte': 'after the request, before a byte of an answer',
+  body: 'in the middle of the answer',
+};
+
+export function failureOf(
+  { code, message, bytes }: WebTrouble,
+  { where, phase, received, announced, second }: Reached,
+): SockscopeError {
+  const failed = (name: string, what: string, hint: string): SockscopeError =>
+    new SockscopeError(`HTTP_${name}`, what, hint, 1);
+  const when = phase === null ? '' : ` ${WHEN[phase]}`;
+  if (code.startsWith('HPE_')) {
+    if (code === 'HPE_HEADER_OVERFLOW') {
+      return failed('MALFORMED', `The head of the answer of ${where} is too large.`, 'More than 16 KiB is not read.');
+    }
+    if (code === 'HPE_INVALID_EOF_STATE') {
+      return truncated(where, received, announced, phase);
+    }
+    const shown = bytes === null || bytes.length === 0 ? '' : `: ${firstBytes(bytes)}`;
+    return failed(
+      'MALFORMED',
+      `What ${where} answered is not HTTP/1.1 (${message.replace(/^Parse Error: /, '')})${shown}.`,
+      `\`sockscope dial ${where}\` shows every byte.`,
+    );
+  }
+  if (second && (code.startsWith('ERR_HTTP2') || code === 'GOAWAY' || code === 'EPROTO')) {
+    return failed(
+      'HTTP2',
+      `HTTP/2 with ${where} broke${when}: ${message}.`,
+      'Try --http1.1: it may not speak HTTP/2.',
+    );
+  }
+  switch (code) {
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return failed(
+        'RESET',
+        `${where} reset the connection${when}${phase === 'body' ? ` (${progress(received, announced)})` : ''}.`,
+        'Its log may say why; `sockscope watch` shows who sent the RST.',
+      );
+    case 'CLOSED':
+      return phase === 'body'
+        ? truncated(where, received, announced, phase)
+        : failed(
+            'EMPTY',
+            `${where} closed the connection${when}: an empty reply.`,
+            'It may want TLS (https://), or have crashed over the request.',
+          );
+    case 'UPGRADED':
+      return failed(
+        'UPGRADED',
+        `${where} left HTTP: ${message}.`,
+        '`sockscope dial ws://…` speaks WebSocket.',
+      );
+    default:
+      return failed('FAILED', `The connection with ${where} failed${when}: ${message}.`, 'Nothing more is known.');
+  }
+}
+
+function progress(received: number, announced: number | null): string {
+  return announced === null ? `got ${received} bytes` : `got ${received} of ${announced} bytes`;
+}
+
+export function truncated(
+  where: string,
+  received: number,
+  announced: number | null,
+  phase: HttpPhaseName | null,
+): SockscopeError {
+  const what = phase === 'body' ? 'body' : 'head';
+  return new SockscopeError(
+    'HTTP_TRUNCATED',
+    `The ${what} of the answer of ${where} was cut: ${what === 'head' ? 'the connection ended inside it' : progress(received, announced)}.`,
+    'The server closed the connection too early, or something between you and it did.',
+    1,
+  );
+}
