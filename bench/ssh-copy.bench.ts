@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startSshd } from '../src/make/ssh/sshd-fixture.ts';
+import { startSshd } from '../test/sshd.ts';
 import { bench, type Contender } from './harness.ts';
 
 const ROUNDS = 3;

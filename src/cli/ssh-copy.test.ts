@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { needs } from '../../test/needs.ts';
-import { type Sshd, startSshd } from '../make/ssh/sshd-fixture.ts';
+import { type Sshd, startSshd } from '../../test/sshd.ts';
 
 const { missing } = needs('sshd', 'ssh-keygen', 'namespace', 'mount');
 

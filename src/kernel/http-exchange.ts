@@ -6,8 +6,8 @@ import { Agent, type IncomingMessage, request as request1, STATUS_CODES } from '
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
-  constants,
   connect as connect2,
+  constants,
   type IncomingHttpHeaders,
 } from 'node:http2';
 import type { Duplex, Readable } from 'node:stream';
@@ -252,7 +252,11 @@ export function overHttp2(socket: Duplex, authority: string): WebConnection {
         resolve(last);
       });
       stream.once('close', () =>
-        resolve(last ?? broken ?? ofSocket() ?? { code: 'CLOSED', message: 'it closed the connection', bytes: null }),
+        resolve(
+          last ??
+            broken ??
+            ofSocket() ?? { code: 'CLOSED', message: 'it closed the connection', bytes: null },
+        ),
       );
     });
     if (asking.body === null) {

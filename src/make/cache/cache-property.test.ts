@@ -99,7 +99,7 @@ it('nothing is served that is older than its origin and its client allow', () =>
         }
       }
     }),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
 });
 
@@ -113,7 +113,7 @@ it('the bound holds whatever is stored, and what was used last stays longest', (
         expect(world.cache.bytes).toBeLessThanOrEqual(bound);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
   const world = new World(`200 Cache-Control: max-age=99 ¦ X-Body: ${'x'.repeat(1500)}`, { bytes: 12_000 });
   const names = ['a', 'b', 'c', 'a', 'd', 'e', 'a', 'b'];

@@ -49,6 +49,16 @@ export const kinds: readonly KindEntry[] = [
     load: () => import('./api.ts'),
   },
   {
+    name: 'proxy',
+    about: 'stands in front of HTTP servers: cache, load balancing, files, passwords, compression',
+    load: () => import('./proxy.ts'),
+  },
+  {
+    name: 'forward',
+    about: 'forward proxy for curl -x and browsers: CONNECT, and a cache for plain HTTP',
+    load: () => import('./forward.ts'),
+  },
+  {
     name: 'rpc',
     about: 'JSON-RPC 1.0 exactly as Go speaks it, and 2.0; over TCP, UNIX, HTTP, WebSocket',
     load: () => import('./rpc.ts'),

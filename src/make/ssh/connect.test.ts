@@ -3,10 +3,10 @@ import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'no
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { needs } from '../../../test/needs.ts';
+import { authorize, keygen, type Sshd, startSshd } from '../../../test/sshd.ts';
 import { SockscopeError } from '../../errors.ts';
 import { connectTo } from './connect.ts';
 import type { Ask, SshConnection, SshSettings } from './connection.ts';
-import { authorize, keygen, type Sshd, startSshd } from './sshd-fixture.ts';
 
 const { missing } = needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add');
 

@@ -1,5 +1,5 @@
 /** From here to a server with the scp protocol. It cannot rename: that is done by `mv`, with a command of its own. */
-import { createReadStream, readdirSync, type Stats, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs';
 import type { Client } from 'ssh2';
 import { type ByteName, bufferOf, join, lastPart, textOf } from './byte-name.ts';
 import { execute, runQuietly } from './copy-exec.ts';
@@ -45,7 +45,7 @@ export async function copyUpScp(
     watch.failed(name, reason);
   };
   try {
-    const walk = new Walk(wishes, watch, failed, signal);
+    const walk = new Walk(wishes, watch, failed, () => failures, signal);
     const items = inPlace ? walk.inside(from, []) : walk.things(from, lastPart(part), []);
     await scpSource(stream, items, ({ name, text }) =>
       failed(textOf(name ?? from), text.replaceAll(part, to)),
@@ -93,17 +93,21 @@ class Walk {
   readonly #wishes: CopyWishes;
   readonly #watch: CopyWatch;
   readonly #failed: (name: string, reason: string) => void;
+  /** How many failed so far: what the server refuses is known only after it was given. */
+  readonly #failures: () => number;
   readonly #signal: AbortSignal;
 
   constructor(
     wishes: CopyWishes,
     watch: CopyWatch,
     failed: (name: string, reason: string) => void,
+    failures: () => number,
     signal: AbortSignal,
   ) {
     this.#wishes = wishes;
     this.#watch = watch;
     this.#failed = failed;
+    this.#failures = failures;
     this.#signal = signal;
   }
 
@@ -121,9 +125,17 @@ class Walk {
         yield { kind: 'leave' };
         this.#watch.done('folder', textOf(path), 0);
       } else {
-        this.#watch.found(stats.size);
-        yield { kind: 'file', ...about, size: stats.size, bytes: this.#bytes(path) };
-        this.#watch.done('file', textOf(path), stats.size);
+        const fd = openSync(bufferOf(path), 'r');
+        const before = this.#failures();
+        try {
+          this.#watch.found(stats.size);
+          yield { kind: 'file', ...about, size: stats.size, bytes: this.#bytes(fd, stats.size) };
+        } finally {
+          closeSync(fd);
+        }
+        if (this.#failures() === before) {
+          this.#watch.done('file', textOf(path), stats.size);
+        }
       }
     } catch (error) {
       if (error instanceof CopyEnded) {
@@ -155,13 +167,19 @@ class Walk {
     return kindOf(stats.mode) === 'file' ? null : 'not a regular file';
   }
 
-  async *#bytes(path: ByteName): AsyncGenerator<Uint8Array> {
-    for await (const piece of createReadStream(bufferOf(path), { highWaterMark: PIECE })) {
+  async *#bytes(fd: number, size: number): AsyncGenerator<Uint8Array> {
+    for (let left = size; left > 0; ) {
       if (this.#signal.aborted) {
         throw new CopyEnded('stopped', 'the copy was stopped');
       }
-      this.#watch.moved(piece.length, false);
-      yield piece;
+      const piece = Buffer.allocUnsafe(Math.min(PIECE, left));
+      const got = readSync(fd, piece);
+      if (got === 0) {
+        return;
+      }
+      left -= got;
+      this.#watch.moved(got, false);
+      yield piece.subarray(0, got);
     }
   }
 }

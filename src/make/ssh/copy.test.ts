@@ -14,12 +14,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { needs } from '../../../test/needs.ts';
+import { type Sshd, startSshd } from '../../../test/sshd.ts';
 import { nameOf } from './byte-name.ts';
 import { connectTo, type SshConnection } from './connect.ts';
 import { copy } from './copy.ts';
 import { makeTree, orderOf, remember, treeOf } from './copy-fixture.ts';
 import { partPath, sameOriginal } from './copy-part.ts';
-import { type Sshd, startSshd } from './sshd-fixture.ts';
 
 const { missing } = needs('sshd', 'ssh-keygen', 'scp');
 

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { needs } from '../../../test/needs.ts';
+import { keygen } from '../../../test/sshd.ts';
 import { readKeyFile } from './key-file.ts';
 import { loadSsh2, type Ssh2 } from './ssh2.ts';
-import { keygen } from './sshd-fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sockscope-keys-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,10 +1,10 @@
 import { PassThrough, Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { needs } from '../../../test/needs.ts';
+import { type Sshd, startSshd } from '../../../test/sshd.ts';
 import { connectTo } from './connect.ts';
 import type { Ask, SshConnection } from './connection.ts';
 import { type CommandWish, type Ending, type RunningCommand, startCommand, statusOf } from './run.ts';
-import { type Sshd, startSshd } from './sshd-fixture.ts';
 
 const { missing } = needs('sshd', 'ssh-keygen');
 

@@ -8,7 +8,9 @@ const NS_PER_MS = 1e6;
 /** setTimeout's largest. */
 const MOST_MS = 2 ** 31 - 1;
 
-const LIMITS: Readonly<Record<HttpPhaseName, { readonly of: keyof Deadlines; readonly option: string } | null>> = {
+const LIMITS: Readonly<
+  Record<HttpPhaseName, { readonly of: keyof Deadlines; readonly option: string } | null>
+> = {
   resolve: { of: 'resolve', option: '--resolve-timeout' },
   connect: { of: 'connect', option: '--connect-timeout' },
   proxy: { of: 'connect', option: '--connect-timeout' },
@@ -127,9 +129,7 @@ export class RequestClock {
   }
 
   readonly #interrupt = (): void => {
-    this.#abort(
-      new SockscopeError('HTTP_INTERRUPTED', 'Interrupted.', 'Nothing of it is kept.', 1),
-    );
+    this.#abort(new SockscopeError('HTTP_INTERRUPTED', 'Interrupted.', 'Nothing of it is kept.', 1));
   };
 
   #abort(why: SockscopeError): void {

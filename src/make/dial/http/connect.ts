@@ -49,7 +49,9 @@ async function resolved(
 ): Promise<readonly Address[] | SockscopeError | null> {
   const known = way.known.find((one) => one.host === host.toLowerCase() && one.port === port);
   if (known !== undefined) {
-    return interleave(known.addresses.map((each): Address & { host: string } => ({ kind: 'tcp', host: each, port })));
+    return interleave(
+      known.addresses.map((each): Address & { host: string } => ({ kind: 'tcp', host: each, port })),
+    );
   }
   const asking = addressesOf(asDialPlan(way, host, port), 'tcp');
   // getaddrinfo cannot be called back; whoever waits for it can.
@@ -75,7 +77,9 @@ function refusal(where: string, tries: readonly HttpTry[], errno: number, path: 
           ? `Nobody listens on ${path}: the file is there, its server is not.`
           : `${path} cannot be connected to: ${errnoMeaning(errno)} (${errnoName(errno)}).`;
     const hint =
-      errno === EACCES || errno === EPERM ? '`ls -l` shows whose it is.' : '`sockscope ls unix` shows the sockets that are served.';
+      errno === EACCES || errno === EPERM
+        ? '`ls -l` shows whose it is.'
+        : '`sockscope ls unix` shows the sockets that are served.';
     return new SockscopeError('HTTP_CONNECT', what, hint, 1);
   }
   const all = tries.map(({ address, outcome }) => `${address} ${outcome}`).join(', ');

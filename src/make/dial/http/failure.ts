@@ -7,6 +7,8 @@ import { printable } from '../../../wire/printable.ts';
 export interface Reached {
   readonly where: string;
   readonly phase: HttpPhaseName | null;
+  /** The head of the answer is read. */
+  readonly head: boolean;
   /** Bytes of the body. */
   readonly received: number;
   /** What Content-Length announced. */
@@ -18,7 +20,9 @@ const MOST_SHOWN = 60;
 
 /** Line ends are named, so that one line stays one. */
 export function firstBytes(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MOST_SHOWN)).toString('latin1');
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, MOST_SHOWN)).toString(
+    'latin1',
+  );
   const named = text.replaceAll('\r', '\\r').replaceAll('\n', '\\n').replaceAll('\t', '\\t');
   return `"${printable(named).replaceAll('\ufffd', '.')}"${bytes.length > MOST_SHOWN ? '…' : ''}`;
 }
@@ -33,19 +37,21 @@ const WHEN: Readonly<Record<HttpPhaseName, string>> = {
   body: 'in the middle of the answer',
 };
 
-export function failureOf(
-  { code, message, bytes }: WebTrouble,
-  { where, phase, received, announced, second }: Reached,
-): SockscopeError {
+export function failureOf({ code, message, bytes }: WebTrouble, reached: Reached): SockscopeError {
+  const { where, phase, head, received, announced, second } = reached;
   const failed = (name: string, what: string, hint: string): SockscopeError =>
     new SockscopeError(`HTTP_${name}`, what, hint, 1);
   const when = phase === null ? '' : ` ${WHEN[phase]}`;
   if (code.startsWith('HPE_')) {
     if (code === 'HPE_HEADER_OVERFLOW') {
-      return failed('MALFORMED', `The head of the answer of ${where} is too large.`, 'More than 16 KiB is not read.');
+      return failed(
+        'MALFORMED',
+        `The head of the answer of ${where} is too large.`,
+        'More than 16 KiB is not read.',
+      );
     }
     if (code === 'HPE_INVALID_EOF_STATE') {
-      return truncated(where, received, announced, phase);
+      return truncated(reached);
     }
     const shown = bytes === null || bytes.length === 0 ? '' : `: ${firstBytes(bytes)}`;
     return failed(
@@ -66,12 +72,12 @@ export function failureOf(
     case 'EPIPE':
       return failed(
         'RESET',
-        `${where} reset the connection${when}${phase === 'body' ? ` (${progress(received, announced)})` : ''}.`,
+        `${where} reset the connection${when}${head ? ` (${progress(received, announced)})` : ''}.`,
         'Its log may say why; `sockscope watch` shows who sent the RST.',
       );
     case 'CLOSED':
       return phase === 'body'
-        ? truncated(where, received, announced, phase)
+        ? truncated(reached)
         : failed(
             'EMPTY',
             `${where} closed the connection${when}: an empty reply.`,
@@ -84,7 +90,11 @@ export function failureOf(
         '`sockscope dial ws://…` speaks WebSocket.',
       );
     default:
-      return failed('FAILED', `The connection with ${where} failed${when}: ${message}.`, 'Nothing more is known.');
+      return failed(
+        'FAILED',
+        `The connection with ${where} failed${when}: ${message}.`,
+        'Nothing more is known.',
+      );
   }
 }
 
@@ -92,16 +102,12 @@ function progress(received: number, announced: number | null): string {
   return announced === null ? `got ${received} bytes` : `got ${received} of ${announced} bytes`;
 }
 
-export function truncated(
-  where: string,
-  received: number,
-  announced: number | null,
-  phase: HttpPhaseName | null,
-): SockscopeError {
-  const what = phase === 'body' ? 'body' : 'head';
+export function truncated({ where, head, received, announced }: Reached): SockscopeError {
   return new SockscopeError(
     'HTTP_TRUNCATED',
-    `The ${what} of the answer of ${where} was cut: ${what === 'head' ? 'the connection ended inside it' : progress(received, announced)}.`,
+    head
+      ? `The body of the answer of ${where} was cut: ${progress(received, announced)}.`
+      : `The head of the answer of ${where} was cut: the connection ended inside it.`,
     'The server closed the connection too early, or something between you and it did.',
     1,
   );

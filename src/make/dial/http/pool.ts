@@ -6,7 +6,7 @@ import type { HttpConnectionFacts, HttpTlsFacts } from '../../../session/http-ex
 import { addressText } from '../addresses.ts';
 import type { RequestClock } from './clock.ts';
 import { connectFor } from './connect.ts';
-import { hostOf, portOf, type Proxy, type WayPlan } from './plan.ts';
+import { hostOf, type Proxy, portOf, type WayPlan } from './plan.ts';
 import { secureFor } from './secure.ts';
 
 export interface HttpConnection {
@@ -134,6 +134,8 @@ async function tunnel(
       ? `answered ${through} to CONNECT ${target}`
       : `broke off at CONNECT ${target}: ${through.code === 'CLOSED' ? 'it closed the connection' : through.message}`;
   const hint =
-    through === 407 ? 'Write its user and password: -x http://user:password@proxy:port.' : 'Look at the log of the proxy.';
+    through === 407
+      ? 'Write its user and password: -x http://user:password@proxy:port.'
+      : 'Look at the log of the proxy.';
   return new SockscopeError('HTTP_PROXY', `The proxy ${proxy.host}:${proxy.port} ${what}.`, hint, 1);
 }

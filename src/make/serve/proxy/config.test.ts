@@ -135,7 +135,7 @@ locations:
       fc.asyncProperty(fc.nat(good.length), fc.string({ maxLength: 8 }), fc.nat(9), async (at, put, cut) => {
         await complaint(good.slice(0, at) + put + good.slice(at + cut));
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 });

@@ -101,7 +101,7 @@ export function sendStream(
   pack?.pipe(response as ServerResponse);
   return new Promise((resolve) => {
     let whole = false;
-    if (response.destroyed) {
+    if (isSecond(response) ? response.stream.destroyed : response.destroyed) {
       source.destroy();
     }
     source.on('data', (piece: Buffer) => {

@@ -13,7 +13,7 @@ import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { findProgram } from '../../../test/needs.ts';
+import { findProgram } from './needs.ts';
 
 export interface Sshd {
   readonly port: number;
