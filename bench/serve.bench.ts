@@ -184,10 +184,20 @@ async function rpc(): Promise<void> {
   }
 }
 
-const residentKib = (pid: number): number =>
-  Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+/** KiB of several processes of one program: what each has for itself, and once what they share (code, mapped files). */
+function togetherKib(pids: readonly number[]): number {
+  const all = pids.map((pid) => {
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+    const kib = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1]);
+    return {
+      own: kib('Private_Clean') + kib('Private_Dirty'),
+      shared: kib('Shared_Clean') + kib('Shared_Dirty'),
+    };
+  });
+  return all.reduce((sum, { own }) => sum + own, 0) + Math.max(...all.map(({ shared }) => shared));
+}
 
-/** Bytes of the servers' resident memory for each of so many idle connections, the servers themselves included. */
+/** Bytes of the servers' memory for each of so many idle connections, the servers themselves included. */
 async function idle(start: () => Promise<{ port: number; child: ChildProcess }>): Promise<number> {
   const each = Math.ceil(IDLE / SERVERS);
   const servers = await Promise.all(Array.from({ length: SERVERS }, start));
@@ -200,7 +210,7 @@ async function idle(start: () => Promise<{ port: number; child: ChildProcess }>)
     started.push(client);
     await once(createInterface({ input: client.stdout! }), 'line');
   }
-  const kib = servers.reduce((sum, { child }) => sum + residentKib(child.pid!), 0);
+  const kib = togetherKib(servers.map(({ child }) => child.pid!));
   await Promise.all(
     [...clients, ...servers.map(({ child }) => child)].map(async (child) => {
       child.kill('SIGKILL');
@@ -214,7 +224,7 @@ async function idle(start: () => Promise<{ port: number; child: ChildProcess }>)
 async function memory(): Promise<void> {
   const go = goProgram('echo');
   await bench({
-    question: `What does an idle connection of ${IDLE} on an echo server cost? (${SERVERS} processes, their own memory included)`,
+    question: `What does an idle connection of ${IDLE} on an echo server cost? (${SERVERS} processes, their own memory included, shared pages once)`,
     unit: 'bytes',
     runs: 2,
     budget: [{ ours: 'sockscope serve echo', against: 'Go, a goroutine each', atMost: 0.5 }],

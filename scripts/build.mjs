@@ -173,7 +173,7 @@ async function bundle(folder) {
       codeSplitting: { groups: chunkGroups },
       banner: (chunk) => (chunk.name === 'cli' ? '#!/usr/bin/env node' : ''),
     }),
-    bundleAs(modules, [], {
+    bundleAs(modules, [withoutNative], {
       dir: folder,
       format: 'esm',
       entryFileNames: '[name].mjs',

@@ -5,6 +5,14 @@ import { type OwnerWish, type Reading, readSockets } from './see/sockets.ts';
 import type { Protocol } from './session/socket.ts';
 
 export { SockscopeError } from './errors.ts';
+export {
+  type Access,
+  type Drained,
+  type Misbehaviour,
+  type ServeOptions,
+  type Server,
+  serve,
+} from './make/serve/library.ts';
 export { kill } from './see/kill-run.ts';
 export { killSockets } from './see/kill-sockets.ts';
 export { limits } from './see/limits-read.ts';

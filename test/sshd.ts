@@ -90,6 +90,9 @@ export async function startSshd({ hostKeys = ['ed25519'], lines = [] }: SshdWish
       'PermitRootLogin yes',
       'PasswordAuthentication no',
       'AcceptEnv LANG SOCK_*',
+      // bash would read ~/.bashrc for whoever comes over SSH (bash(1), INVOCATION), but not two shells deep: what the owner of
+      // this machine keeps there is slow, or speaks.
+      'SetEnv SHLVL=1',
       'MaxStartups 100',
       `AuthorizedKeysFile ${path('authorized_keys')}`,
       ...hostKeys.map((type) => `HostKey ${path(`host_${type}`)}`),

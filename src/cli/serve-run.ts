@@ -33,6 +33,7 @@ export async function runServe(kind: AnyKind, words: readonly string[], flags: S
   }
   const common = commonOf(flags);
   const workers = workersOf(flags);
+  const deathMs = flags.dieAfter === undefined ? null : timeOf('--die-after', flags.dieAfter, '5s') / 1e6;
   const place = await placeOf(kind, address ?? flags.listen ?? null);
   check(kind, flags, place, workers, common);
   const plan = await kind.plan({ words: own, options: flags });
@@ -94,7 +95,8 @@ export async function runServe(kind: AnyKind, words: readonly string[], flags: S
   if (flags.quiet === true && process.stderr.isTTY === true && !json) {
     live = liveFigures(figures);
   }
-  const dying = dieAfter(flags);
+  const dying =
+    deathMs === null ? undefined : setTimeout(() => process.kill(process.pid, 'SIGKILL'), deathMs);
   try {
     await Promise.race([stopped, broke]);
   } finally {
@@ -257,13 +259,6 @@ async function certificate({ address }: ServePlace): Promise<{ files: TlsFiles; 
   const host = address.kind === 'unix' ? [] : namesToShow(null, address.host);
   const leaf = await (await leavesOf(authority)).of([...new Set([...names, '127.0.0.1', '::1', ...host])]);
   return { files: { certificate: leaf.certificate, key: leaf.key }, authority: authority.path };
-}
-
-function dieAfter(flags: ServeFlags): NodeJS.Timeout | undefined {
-  const ns = timeOf('--die-after', flags.dieAfter, '5s');
-  return flags.dieAfter === undefined
-    ? undefined
-    : setTimeout(() => process.kill(process.pid, 'SIGKILL'), ns / 1e6);
 }
 
 function monotonic(): number {

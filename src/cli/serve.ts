@@ -1,8 +1,12 @@
 /** `sockscope serve KIND`: servers of every kind, which can misbehave on purpose. */
 import type { Command } from 'commander';
+import { SockscopeError } from '../errors.ts';
 import type { AnyKind } from '../make/serve/kind.ts';
 import { kinds } from '../make/serve/kinds.ts';
+import { nearMisses } from '../session/near.ts';
 import type { ServeFlags } from './serve-flags.ts';
+
+const LONGEST_SHOWN = 40;
 
 export async function define(command: Command): Promise<Command> {
   command.usage('KIND [words] [options]').addHelpText('after', EXAMPLES);
@@ -18,11 +22,27 @@ export async function define(command: Command): Promise<Command> {
   command.action((_flags, self: Command) => {
     const [unknown] = self.args;
     if (unknown !== undefined) {
-      self.error(`error: no kind of server is called '${unknown}'\n(sockscope serve --help lists them)`);
+      throw unknownKind(unknown);
     }
     self.outputHelp();
   });
   return command.allowExcessArguments();
+}
+
+function unknownKind(typed: string): SockscopeError {
+  const near = nearMisses(
+    typed,
+    kinds.map(({ name }) => name),
+  ).slice(0, 3);
+  const shown = typed.length > LONGEST_SHOWN ? `${typed.slice(0, LONGEST_SHOWN)}…` : typed;
+  return new SockscopeError(
+    'SERVE_KIND',
+    `There is no kind of server called ${JSON.stringify(shown)}.`,
+    near.length === 0
+      ? '`sockscope serve --help` lists them.'
+      : `Did you mean ${near.join(' or ')}? \`sockscope serve --help\` lists them.`,
+    2,
+  );
 }
 
 function defineKind(command: Command, kind: AnyKind): void {

@@ -6,7 +6,7 @@ import { lineSink } from '../make/ssh/lines.ts';
 import { type Ending, statusOf } from '../make/ssh/run.ts';
 import { durationText } from '../session/quantities.ts';
 import { type Colour, painter, wantsColour } from '../view/colour.ts';
-import { print, warn } from './output.ts';
+import { paint, print, warn } from './output.ts';
 
 export interface Outcome {
   readonly name: string;
@@ -29,6 +29,7 @@ export interface OutputWish {
 }
 
 const COLOURS: readonly Colour[] = ['cyan', 'green', 'magenta', 'yellow', 'blue'];
+/** As ssh(1) says it. */
 const NOT_REACHED = 255;
 
 function ending(end: Ending, { deadlineMs }: OutputWish): { words: string; sentence: string | null } {
@@ -63,8 +64,13 @@ export function alone(name: string, wish: OutputWish): HostOutput {
       }
       return outcome(name, end, words, ms);
     },
-    failed(error) {
-      throw error;
+    failed(error, ms) {
+      if (error.exit !== 1) {
+        throw error;
+      }
+      // 1 would look like the command's own status.
+      warn(`${paint.bold('sockscope:')} ${error.message}\n${error.hint}`);
+      return { name, status: NOT_REACHED, words: error.code, ms };
     },
   };
 }
@@ -72,8 +78,8 @@ export function alone(name: string, wish: OutputWish): HostOutput {
 export function prefixed(name: string, index: number, wish: OutputWish): HostOutput {
   const colour = COLOURS[index % COLOURS.length]!;
   const sink = (stream: NodeJS.WriteStream): Writable => {
-    const paint = painter(wantsColour(stream.isTTY === true, process.env));
-    const prefix = Buffer.from(paint[colour](`${name}: `));
+    const colours = painter(wantsColour(stream.isTTY === true, process.env));
+    const prefix = Buffer.from(colours[colour](`${name}: `));
     const end = Buffer.from('\n');
     return lineSink((line) => {
       const whole = line[line.length - 1] === end[0];

@@ -32,6 +32,6 @@ Examples:
   sockscope ssh run web1 -t -- htop
   sockscope ssh run web1 --deadline 10s -- ./migrate
 
-Exit status: the command's; 128 and the signal's number; 124 after the deadline; 255 when the connection was lost.
-With several hosts the highest of them. When one host cannot be reached: 1, with several 255.
+Exit status: the command's; 128 and the signal's number; 124 after the deadline; 255 when the host could not be reached, did
+not let us in, or the connection was lost. With several hosts the highest of them.
 `;

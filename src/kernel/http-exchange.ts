@@ -131,10 +131,13 @@ export function overHttp1(socket: Duplex): WebConnection {
       setHost: false,
     });
     const heard = (): void => {
-      first = true;
-      ear.firstByte();
+      if (!first) {
+        first = true;
+        ear.firstByte();
+      }
     };
-    request.once('socket', () => socket.once('data', heard));
+    // Before Node's own listener, which reads the whole head.
+    request.once('socket', () => socket.prependOnceListener('data', heard));
     request.once('finish', () => ear.sent());
     request.on('information', ({ statusCode }) => ear.informational(statusCode));
     const answered = new Promise<Answered | WebTrouble>((resolve) => {
@@ -144,9 +147,6 @@ export function overHttp1(socket: Duplex): WebConnection {
         resolve(last);
       });
       const answer = (response: IncomingMessage): void => {
-        if (!first) {
-          heard();
-        }
         response.once('end', () => {
           busy = false;
         });

@@ -466,6 +466,16 @@ function tls(): Turn[] {
   ];
 }
 
+function line(): Talk {
+  return tcp(
+    'line',
+    7777,
+    client('SET name the world\r\nGET name\r\nKEYS *\r\nSUBSCRIBE news\nSETEX a 5 b\nFROB\r\nQUIT\r\n'),
+    server('OK\r\nVALUE the world\r\nLIST 2\r\n- a\r\n- name\r\nOK 1\r\nEVENT news it rains\r\n'),
+    server('OK\r\nERR unknown FROB; HELP lists what there is\r\nBYE\r\n'),
+  );
+}
+
 function memcached(): Talk[] {
   const binary = (magic: number, opcode: number, key: string, value: string) => [
     ...[
@@ -621,6 +631,6 @@ function others(): Talk[] {
 export function craftedTalks(): Talk[] {
   return [
     ...[...http1(), websocket(), http2(), ...redis(), postgres(), mysql(), ...dns(), ...jsonrpc(), gorpc()],
-    ...[tcp('tls', 443, ...tls()), ...memcached(), mqtt(), ssh(), ...others()],
+    ...[tcp('tls', 443, ...tls()), ...memcached(), line(), mqtt(), ssh(), ...others()],
   ];
 }

@@ -4,11 +4,13 @@ import type { RawHouse, RawService, ServerKind, Talk, Visit } from './kind.ts';
 
 /** Of a connection that does not take its answer this much waits here; then nothing more is read from it. */
 const PIECE = 64 * 1024;
+const DRAIN_GRACE_NS = 200e6;
 
 /** One for all connections: what does not fit into the socket is copied out of it. */
 const shared = new Uint8Array(PIECE);
 
 class Echo implements Talk {
+  readonly #house: RawHouse;
   readonly #stream: Stream;
   readonly #visit: Visit;
   /** Read, and not yet taken by the socket. */
@@ -16,9 +18,12 @@ class Echo implements Talk {
   #received = 0;
   #sent = 0;
   #draining = false;
+  /** We said that we say no more; what still comes is read to see its end. */
+  #finished = false;
   #ended = false;
 
-  constructor(stream: Stream, visit: Visit) {
+  constructor(house: RawHouse, stream: Stream, visit: Visit) {
+    this.#house = house;
     this.#stream = stream;
     this.#visit = visit;
   }
@@ -27,7 +32,7 @@ class Echo implements Talk {
     while (this.#rest === null && !this.#ended) {
       const count = this.#stream.read(shared, 0, PIECE);
       if (count === AGAIN) {
-        return;
+        break;
       }
       if (count <= 0) {
         this.#ended = true;
@@ -35,10 +40,16 @@ class Echo implements Talk {
         return;
       }
       this.#received += count;
-      this.#send(shared, count);
-      if (count < PIECE && !this.#stream.hungUp) {
-        return;
+      if (!this.#finished) {
+        this.#send(shared, count);
       }
+      if (count < PIECE && !this.#stream.hungUp) {
+        break;
+      }
+    }
+    if (this.#draining && !this.#finished && this.#rest === null && !this.#ended) {
+      this.#finished = true;
+      this.#stream.shutdown();
     }
   }
 
@@ -53,16 +64,16 @@ class Echo implements Talk {
     }
   }
 
-  /** What was sent to us was answered at once; the client is told that we will say no more, and ends by itself. */
+  /** What the client sent before, and what is on its way, comes back; then it is told that we will say no more, and ends by itself. */
   drain(): void {
-    this.#draining = true;
-    if (this.#rest === null) {
-      this.#stream.shutdown();
-    }
+    this.#house.reactor.after(DRAIN_GRACE_NS, () => {
+      this.#draining = true;
+      this.readable();
+    });
   }
 
   #send(bytes: Uint8Array, length: number): void {
-    const taken = this.#draining ? length : this.#stream.write(bytes, 0, length);
+    const taken = this.#stream.write(bytes, 0, length);
     if (taken < 0 && taken !== AGAIN) {
       this.#ended = true;
       this.#done('reset by the client', false);
@@ -80,9 +91,9 @@ class Echo implements Talk {
   }
 }
 
-function service(_house: RawHouse): RawService {
+function service(house: RawHouse): RawService {
   return {
-    visit: (stream, visit) => new Echo(stream, visit),
+    visit: (stream, visit) => new Echo(house, stream, visit),
     datagram(_from, bytes, length, answer) {
       answer(bytes, 0, length);
     },

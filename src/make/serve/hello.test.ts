@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Served, type ServeWishes, serveForTest } from './fixture.ts';
+import { GOOD, type Served, type ServeWishes, serveForTest } from './fixture.ts';
 import { chunksDone, newChunks, readChunks } from './hello/chunks.ts';
 import { kind } from './hello.ts';
 
@@ -213,6 +213,17 @@ describe('hello', () => {
       'HTTP/1.1 429',
     ]);
     expect(got).toContain('Retry-After: 1');
+  });
+
+  test('an answer that is cut off on purpose leaves no connection behind', async () => {
+    const { port, counts } = await hello({
+      common: { misbehaviour: { ...GOOD, resetAfter: { bytes: 50 } } },
+    });
+    const talk = open(port);
+    talk.socket.write(GET.repeat(10));
+    await talk.until(({ ended, error }) => ended || error !== '');
+    expect(talk.text.length).toBeLessThanOrEqual(50);
+    expect(counts().open).toBe(0);
   });
 
   test('200 requests on their way when a drain begins are all answered', async () => {

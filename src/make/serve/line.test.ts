@@ -3,7 +3,6 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { decoder } from '../../wire/app/line.ts';
 import { type Served, type ServeWishes, serveForTest } from './fixture.ts';
 import { commandNames } from './line/commands.ts';
 import { createStore, globOf } from './line/store.ts';
@@ -223,68 +222,5 @@ describe('the store', () => {
       }),
     );
     expect(globOf('*a'.repeat(50))('a'.repeat(49) + 'b'.repeat(1000))).toBe(false);
-  });
-});
-
-describe('its decoder', () => {
-  const hint = {
-    transport: 'tcp',
-    clientPort: 5,
-    serverPort: 7777,
-    side: 'client',
-    midStream: false,
-  } as const;
-
-  function read(side: 'client' | 'server', texts: readonly string[]): string[] {
-    const state = decoder.begin(hint);
-    let rest = Buffer.alloc(0);
-    const said: string[] = [];
-    for (const text of texts) {
-      rest = Buffer.concat([rest, Buffer.from(text)]);
-      const step = decoder[side](rest, 0, rest.length, state);
-      if (step.step !== 'ok') {
-        throw new Error(step.step);
-      }
-      rest = rest.subarray(step.consumed);
-      said.push(
-        ...step.messages.map((one) => `${one.kind} ${one.pair ?? '-'} ${decoder.summary(one, one.fields())}`),
-      );
-    }
-    return said;
-  }
-
-  test('pairs lines with answers, and keeps events out of the count', () => {
-    expect(read('client', ['SET a 1\r\nKE', 'YS\r\nsubscribe x\n'])).toEqual([
-      'request 1 SET a 1',
-      'request 2 KEYS',
-      'request 3 SUBSCRIBE x',
-    ]);
-    expect(
-      read('server', ['OK\r\nEVENT x hi\r\nLIST 2\r\n- a\r\n', '- b\r\nERR unknown FROB; what\r\n']),
-    ).toEqual([
-      'reply 1 OK',
-      'notice - EVENT x: hi',
-      'reply 2 LIST 2: a b',
-      'reply 3 ERR unknown FROB; what',
-    ]);
-  });
-
-  test('knows itself at home by its words, and is modest elsewhere', () => {
-    const sure = (side: 'client' | 'server', port: number, text: string): number => {
-      const bytes = Buffer.from(text);
-      return decoder.recognises({ ...hint, side, serverPort: port }, bytes, 0, bytes.length);
-    };
-    expect(sure('client', 7777, 'PING\r\n')).toBeGreaterThan(0.8);
-    expect(sure('server', 7777, 'PONG\r\n')).toBeGreaterThan(0.8);
-    expect(sure('client', 6379, 'PING\r\n')).toBeLessThan(0.3);
-    expect(sure('client', 7777, 'GET / HTTP/1.1\r\n')).toBeLessThan(0.95);
-  });
-
-  test('random bytes never break it', () => {
-    fc.assert(
-      fc.property(fc.uint8Array(), fc.boolean(), (bytes, fromClient) => {
-        decoder[fromClient ? 'client' : 'server'](bytes, 0, bytes.length, decoder.begin(hint));
-      }),
-    );
   });
 });

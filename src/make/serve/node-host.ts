@@ -111,7 +111,7 @@ export async function openNodeHost(
       const finish = async (): Promise<void> => {
         const dropped = await service.drain();
         await end();
-        done({ drained, dropped });
+        done({ drained: Math.max(0, drained - dropped), dropped });
       };
       if (acceptor === null) {
         void finish();

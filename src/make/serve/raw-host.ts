@@ -187,11 +187,17 @@ export function openRawHost(address: Address, over: Over, options: RawHostOption
       draining = done;
       datagrams?.close();
       datagrams = null;
-      const retire = listener?.retire.bind(listener) ?? ((over: () => void) => over());
-      retire(() => {
+      const closed = (): void => {
         retired = true;
         whenDrained();
-      });
+      };
+      // Who promised to accept nobody does not do so at the end either.
+      if (listener === null || common.misbehaviour?.noAccept === true) {
+        listener?.close();
+        closed();
+      } else {
+        listener.retire(closed);
+      }
       for (const visit of [...visits]) {
         visit.drain();
       }

@@ -21,13 +21,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex, PassThrough } from 'node:stream';
 import ssh2, { type ClientChannel } from 'ssh2';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { needs } from '../../../test/needs.ts';
 import type { Access, NodeHouse, NodeService } from './kind.ts';
 import type { SshPlan } from './ssh/plan.ts';
 import { kind } from './ssh.ts';
 
 const { missing } = needs('linux', 'ssh', 'scp', 'sftp', 'ssh-keygen');
+
+// The shells that clients get would read ~/.bashrc: what the owner of this machine keeps there is slow, or speaks.
+vi.mock('node:os', async (original) => {
+  const os = await original<typeof import('node:os')>();
+  return { ...os, userInfo: () => ({ ...os.userInfo(), homedir: os.tmpdir() }) };
+});
 
 let scratch = '';
 let keyFile = '';
@@ -38,7 +44,7 @@ beforeAll(() => {
   scratch = realpathSync(mkdtempSync(join(tmpdir(), 'sockscope-ssh-')));
   for (const name of ['id', 'other']) {
     if (missing === null) {
-      spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(scratch, name)]);
+      spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-a', '1', '-N', '', '-f', join(scratch, name)]);
     }
   }
   keyFile = join(scratch, 'id');

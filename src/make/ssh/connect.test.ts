@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { needs } from '../../../test/needs.ts';
@@ -8,7 +8,7 @@ import { SockscopeError } from '../../errors.ts';
 import { connectTo } from './connect.ts';
 import type { Ask, SshConnection, SshSettings } from './connection.ts';
 
-const { missing } = needs('sshd', 'ssh-keygen', 'ssh-agent', 'ssh-add');
+const { missing } = needs('sshd', 'ssh', 'ssh-keygen', 'ssh-agent', 'ssh-add');
 
 /** Answers from a list; `asked` is what it was asked. */
 function person(...answers: (string | null)[]): Ask & { readonly asked: string[]; readonly told: string[] } {
@@ -146,6 +146,25 @@ describe.skipIf(missing)('a connection to sshd', () => {
     expect(readFileSync(knownHosts, 'utf8')).toContain(other);
   });
 
+  test('a key of another type than the known one counts as changed, for ssh and for us, and we say so', async () => {
+    const knownHosts = sshd.path('kh-other-type');
+    const other = keygen(sshd.path('other-type'), 'rsa', '', '-b', '2048');
+    writeFileSync(knownHosts, `[127.0.0.1]:${sshd.port} ${other}\n`);
+    const ask = person('yes', 'yes');
+    const error = await refusal('here', { configFile: sshd.config, knownHosts, acceptNew: true }, ask);
+    expect(error.code).toBe('SSH_HOST_KEY_CHANGED');
+    expect(error.message).toContain('of another type than those that are known');
+    expect(error.message).toMatch(/known: {2}ssh-rsa SHA256.*\n {2}now: {4}ssh-ed25519/);
+    expect(ask.asked).toEqual([]);
+    expect(readFileSync(knownHosts, 'utf8')).toBe(`[127.0.0.1]:${sshd.port} ${other}\n`);
+
+    const settings = [`UserKnownHostsFile=${knownHosts}`, 'StrictHostKeyChecking=accept-new', 'BatchMode=yes'];
+    const words = ['-F', sshd.config, ...settings.flatMap((one) => ['-o', one]), 'here', 'true'];
+    const theirs = spawnSync('ssh', words, { encoding: 'utf8' });
+    expect(theirs.status).toBe(255);
+    expect(theirs.stderr).toContain('Offending RSA key');
+  });
+
   test('a revoked key is refused', async () => {
     const knownHosts = sshd.path('kh-revoked');
     const [, key = ''] = readFileSync(sshd.knownHosts, 'utf8').split('\n')[0]!.split(`${sshd.port} `);
@@ -188,18 +207,41 @@ describe.skipIf(missing)('a connection to sshd', () => {
     expect(ask.asked).toEqual([]);
   });
 
-  test.each([
-    ['rsa', '', []],
-    ['rsa', '', ['-m', 'PEM', '-b', '2048']],
-    ['rsa', 'secret', ['-m', 'PEM', '-b', '2048']],
-    ['rsa', 'secret', ['-m', 'PKCS8', '-b', '2048']],
-    ['ecdsa', '', ['-m', 'PEM']],
-    ['ecdsa', 'secret', []],
-  ])('a key file of type %s, passphrase "%s", %j', async (type, passphrase, more) => {
-    const path = sshd.path(`key-${type}-${passphrase}-${more[1] ?? 'own'}`);
-    authorize(sshd, keygen(path, type, passphrase, ...more));
-    const settings = { configFile: 'none', knownHosts: sshd.knownHosts, port: sshd.port, identities: [path] };
-    await connected(settings, person(passphrase), `${sshd.user}@127.0.0.1`);
+  describe('a key file', () => {
+    // A key of RSA is slow to make: one, written in all the ways.
+    const made = new Map<string, string>();
+    const keyOf = (type: string): string => {
+      const path = sshd.path(`kind-${type}`);
+      if (!made.has(type)) {
+        made.set(type, path);
+        authorize(sshd, keygen(path, type, '', ...(type === 'rsa' ? ['-b', '2048'] : [])));
+      }
+      return path;
+    };
+
+    test.each([
+      ['rsa', '', []],
+      ['rsa', '', ['-m', 'PEM']],
+      ['rsa', 'secret', ['-m', 'PEM']],
+      ['rsa', 'secret', ['-m', 'PKCS8']],
+      ['ecdsa', '', ['-m', 'PEM']],
+      ['ecdsa', 'secret', []],
+    ])('of type %s, passphrase "%s", %j', async (type, passphrase, more) => {
+      const path = sshd.path(`key-${type}-${passphrase}-${more[1] ?? 'own'}`);
+      copyFileSync(keyOf(type), path);
+      const changed = spawnSync('ssh-keygen', [
+        ...['-q', '-p', '-P', '', '-N', passphrase, '-a', '1', '-f', path],
+        ...more,
+      ]);
+      expect(changed.status).toBe(0);
+      const settings = {
+        configFile: 'none',
+        knownHosts: sshd.knownHosts,
+        port: sshd.port,
+        identities: [path],
+      };
+      await connected(settings, person(passphrase), `${sshd.user}@127.0.0.1`);
+    });
   });
 
   test('a key that others can read is refused, with the chmod that helps', async () => {
@@ -242,7 +284,7 @@ describe.skipIf(missing)('a connection to sshd', () => {
       agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] });
       await new Promise((resolve) => agent.stdout!.once('data', resolve));
       for (const name of ['agent-a', 'agent-b']) {
-        const key = keygen(sshd.path(name), name === 'agent-a' ? 'ed25519' : 'rsa');
+        const key = keygen(sshd.path(name), name === 'agent-a' ? 'ed25519' : 'ecdsa');
         const added = spawnSync('ssh-add', ['-q', sshd.path(name)], {
           env: { ...process.env, SSH_AUTH_SOCK: socket },
         });

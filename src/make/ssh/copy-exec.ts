@@ -17,9 +17,13 @@ export async function execute(client: Client, command: string): Promise<Ran> {
   if (Buffer.from(text, 'utf8').toString('latin1') !== command) {
     throw new Error(`${textOf(command)}: the name is not UTF-8, which only --protocol sftp can send`);
   }
-  const stream = await new Promise<ClientChannel>((resolve, reject) => {
-    client.exec(text, (error, opened) => (error === undefined ? resolve(opened) : reject(error)));
+  return await new Promise<Ran>((resolve, reject) => {
+    // The status may come in the same packet as the answer to the request: who waits a turn misses it.
+    client.exec(text, (error, opened) => (error === undefined ? resolve(listenTo(opened)) : reject(error)));
   });
+}
+
+function listenTo(stream: ClientChannel): Ran {
   let said = '';
   stream.stderr.setEncoding('utf8').on('data', (piece: string) => {
     said = (said + piece).slice(-MOST_SAID);

@@ -1,7 +1,8 @@
 /** Is this the server it was the last time? Nothing is believed silently. */
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SockscopeError } from '../../errors.ts';
+import { makeFolder } from '../../kernel/make-folder.ts';
 import type { Strict } from './config-values.ts';
 import type { Ask } from './connection.ts';
 import {
@@ -78,6 +79,7 @@ function place({ file, line }: KnownHost): string {
 
 function changed(name: string, entries: readonly KnownHost[], key: Buffer): SockscopeError {
   const known = entries.map((entry) => `  known:  ${described(entry.key)}  ${place(entry)}`);
+  const otherType = entries.every(({ type }) => type !== keyType(key));
   const files = [...new Set(entries.map(({ file }) => file))];
   const remove = files.map((file) => `ssh-keygen -R '${name}' -f '${file}'`).join('; ');
   return new SockscopeError(
@@ -86,6 +88,7 @@ function changed(name: string, entries: readonly KnownHost[], key: Buffer): Sock
       `THE KEY OF ${name} HAS CHANGED. Somebody may be in between and reading everything.`,
       ...known,
       `  now:    ${described(key)}`,
+      ...(otherType ? ['It is of another type than those that are known, which ssh counts as changed too.'] : []),
       'Nothing was sent.',
     ].join('\n'),
     `When you know why it changed (the host was set up anew), remove the old one: ${remove}`,
@@ -144,7 +147,7 @@ function add({ own: [file], hash }: HostKeyRules, name: string, key: Buffer, ask
     return;
   }
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file));
     const line = knownLine(name, key, hash);
     appendFileSync(file, endsInsideALine(file) ? `\n${line}` : line, { mode: 0o600 });
     ask.say(`${name} is known from now on: ${described(key)} was added to ${file}.`);

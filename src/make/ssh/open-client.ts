@@ -3,6 +3,7 @@ import type { Algorithms, Client, ConnectConfig } from 'ssh2';
 import type { SockscopeError } from '../../errors.ts';
 import type { HostConfig } from './config.ts';
 import type { Ask } from './connection.ts';
+import { gatherWrites } from './copy-socket.ts';
 import { type Attempt, failureOf, timedOut } from './failures.ts';
 import { type HostKeyRules, judgeHostKey } from './host-key.ts';
 import type { Identities } from './identities.ts';
@@ -131,6 +132,8 @@ export function openClient(wish: OpenWish, ask: Ask): Promise<Opened> {
       ...(config.bindAddress === null ? {} : { localAddress: config.bindAddress }),
       ...(wish.sock === null ? {} : { sock: wish.sock }),
     });
+    // From the first packet on: a login is ten small ones, and Nagle's algorithm made it wait 200 ms in all.
+    gatherWrites(client);
   });
 }
 

@@ -47,6 +47,13 @@ async function refusal(): Promise<SockscopeError> {
 }
 
 describe('the local CA', () => {
+  it.skipIf(process.platform !== 'linux')('below /proc is refused, and not tried for ever', async () => {
+    folder = '/proc/nowhere/sockscope';
+    const error = await refusal();
+    expect(error).toMatchObject({ code: 'TLS_CA', exit: 3 });
+    expect(error.message).toContain('cannot be kept in /proc/nowhere/sockscope: ENOENT');
+  });
+
   it('is made on first use, closed to others, and the same ever after', async () => {
     const first = await openAuthority({ folder });
     const again = await openAuthority({ folder });

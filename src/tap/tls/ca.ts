@@ -1,9 +1,10 @@
 /** The authority of this machine that signs what TLS clients are shown: made on first use, kept in two files, never overwritten. */
 import { createPrivateKey, createPublicKey, randomBytes, X509Certificate } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir, hostname, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { SockscopeError } from '../../errors.ts';
+import { makeFolder } from '../../kernel/make-folder.ts';
 import { authorityCertificate, newKey, type Signer, signingKey, verifyingKey } from './mint.ts';
 
 const YEARS = 5;
@@ -94,7 +95,8 @@ function size(path: string): number | null {
 function place(folder: string, path: string, text: string, mode: number): void {
   const unfinished = `${path}.${process.pid}.${randomBytes(6).toString('hex')}`;
   try {
-    if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) {
+    if (makeFolder(folder)) {
+      // Whatever the umask took away.
       chmodSync(folder, 0o700);
     }
     writeFileSync(unfinished, text, { flag: 'wx', mode, flush: true });

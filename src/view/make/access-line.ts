@@ -57,7 +57,7 @@ export function figuresLine(figures: ServerFigures, seconds: number, noun: strin
   const { requests, open, connections, failed, refused, lost, half, most, received, sent } = figures;
   return [
     several(requests, noun),
-    seconds > 0 ? `${count(requests / seconds)}/s` : '',
+    seconds > 0 ? `${pace(requests / seconds)}/s` : '',
     requests > 0 ? `p50 ${duration(half / 1000)}, p99 ${duration(most / 1000)}` : '',
     `${count(open)} of ${several(connections, 'connection')} open`,
     `${bytes(received)} in, ${bytes(sent)} out`,
@@ -67,4 +67,8 @@ export function figuresLine(figures: ServerFigures, seconds: number, noun: strin
   ]
     .filter((one) => one !== '')
     .join(' · ');
+}
+
+function pace(perSecond: number): string {
+  return perSecond < 10 ? perSecond.toFixed(1) : count(perSecond);
 }

@@ -15,7 +15,7 @@ export interface Deadlines {
 
 export type Protocols = 'any' | 'http/1.1' | 'h2' | 'h2 at once';
 
-export interface Proxy {
+export interface ProxyPlan {
   readonly host: string;
   readonly port: number;
   /** `Proxy-Authorization`, or empty. */
@@ -34,7 +34,7 @@ export interface WayPlan {
   readonly known: readonly KnownAddress[];
   /** A UNIX socket instead of the host; empty: none. */
   readonly socket: string;
-  readonly proxy: Proxy | null;
+  readonly proxy: ProxyPlan | null;
   readonly protocols: Protocols;
   readonly tls: TlsWish;
   readonly deadlines: Deadlines;

@@ -6,7 +6,7 @@ import type { HttpConnectionFacts, HttpTlsFacts } from '../../../session/http-ex
 import { addressText } from '../addresses.ts';
 import type { RequestClock } from './clock.ts';
 import { connectFor } from './connect.ts';
-import { hostOf, type Proxy, portOf, type WayPlan } from './plan.ts';
+import { hostOf, type ProxyPlan, portOf, type WayPlan } from './plan.ts';
 import { secureFor } from './secure.ts';
 
 export interface HttpConnection {
@@ -114,7 +114,7 @@ async function connect(
 }
 
 async function tunnel(
-  proxy: Proxy,
+  proxy: ProxyPlan,
   socket: Duplex,
   target: string,
   clock: RequestClock,

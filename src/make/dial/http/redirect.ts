@@ -28,7 +28,7 @@ export function redirectOf(status: number, location: string | null, from: Redire
     return null;
   }
   const { method, url, fields } = from;
-  const to = URL.canParse(location, url) ? new URL(location, url) : null;
+  const to = URL.canParse(location, url.href) ? new URL(location, url) : null;
   if (to === null || (to.protocol !== 'http:' && to.protocol !== 'https:')) {
     const refused =
       to === null ? `${location} is no address` : `${to.protocol.slice(0, -1)} is neither http nor https`;

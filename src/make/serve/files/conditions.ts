@@ -12,7 +12,11 @@ export interface Validators {
 const TAGS = /(?:W\/)?"[^"]*"/g;
 
 /** `send` the file; `same`: 304; `other`: 412. */
-export function judge(headers: IncomingHttpHeaders, file: Validators, now: number): 'send' | 'same' | 'other' {
+export function judge(
+  headers: IncomingHttpHeaders,
+  file: Validators,
+  now: number,
+): 'send' | 'same' | 'other' {
   const match = headers['if-match'];
   if (match !== undefined) {
     if (match.trim() !== '*' && !tagsOf(match).includes(file.tag)) {

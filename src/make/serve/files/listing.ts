@@ -1,5 +1,5 @@
 /** What is in a directory, for people and for programs. */
-import { type BigIntStats, closeSync, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { throughOpened } from '../../../kernel/opened-path.ts';
 import { type Absent, contains, openInside, type Root } from './inside.ts';
 import { bytesOf, encoded, shown } from './path.ts';
@@ -27,19 +27,17 @@ export async function listDirectory(root: Root, path: string, hidden: boolean): 
     const through = throughOpened(handle.fd);
     const folder = existsSync(`${through}/.`) ? through : path;
     const entries: Entry[] = [];
-    const names = readdirSync(bytesOf(folder), { encoding: 'latin1' as BufferEncoding, withFileTypes: true });
-    for (const [at, found] of names.entries()) {
+    for (const [at, name] of readdirSync(bytesOf(folder), 'latin1').entries()) {
       if (at % BATCH === BATCH - 1) {
         await new Promise(setImmediate);
       }
-      const { name } = found;
       if (name.startsWith('.') && !hidden) {
         continue;
       }
-      const about = lookAt(root, `${folder}/${name}`, found.isSymbolicLink());
+      const about = lookAt(root, `${folder}/${name}`);
       if (about?.isFile() === true || about?.isDirectory() === true) {
         const directory = about.isDirectory();
-        entries.push({ name, directory, size: Number(about.size), changed: Number(about.mtimeMs) });
+        entries.push({ name, directory, size: about.size, changed: about.mtimeMs });
       }
     }
     return entries.sort(
@@ -50,13 +48,15 @@ export async function listDirectory(root: Root, path: string, hidden: boolean): 
   }
 }
 
-/** Null: it is gone, or may not be looked at. */
-function lookAt({ path: root, follow }: Root, path: string, link: boolean): BigIntStats | null {
+/** Null: it is gone, may not be looked at, or is a link that leads out or nowhere. */
+function lookAt({ path: root, follow }: Root, path: string): Stats | null {
+  const bytes = bytesOf(path);
   try {
-    if (link && !follow && !contains(root, realpathSync.native(bytesOf(path), 'latin1'))) {
-      return null;
+    const about = lstatSync(bytes);
+    if (!about.isSymbolicLink()) {
+      return about;
     }
-    return statSync(bytesOf(path), { bigint: true, throwIfNoEntry: false }) ?? null;
+    return follow || contains(root, realpathSync.native(bytes, 'latin1')) ? statSync(bytes) : null;
   } catch {
     return null;
   }

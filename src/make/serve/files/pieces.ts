@@ -2,8 +2,8 @@
 import { fstatSync, read } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { Cut } from '../web/cut.ts';
-import type { Opened } from './store.ts';
 import type { Slice } from './ranges.ts';
+import type { Opened } from './store.ts';
 
 const PIECE = 256 * 1024;
 
@@ -42,8 +42,8 @@ export async function sendSlice(
   }
   let writing = Promise.resolve(true);
   for (let at = from, turn = 0; at < to; turn ^= 1) {
-    buffers[turn] ??= Buffer.allocUnsafeSlow(Math.min(PIECE, opened.size));
-    const buffer = buffers[turn];
+    const buffer = buffers[turn] ?? Buffer.allocUnsafeSlow(Math.min(PIECE, opened.size));
+    buffers[turn] = buffer;
     const count = await readSome(opened.fd, buffer, Math.min(buffer.length, to - at), at);
     if (count === 0) {
       throw new Cut('the file became shorter while it was sent');

@@ -14,6 +14,7 @@ const MOST_UNSENT = 256 * 1024;
 const LINGER_NS = 1e9;
 /** A request may be on its way when a drain begins. */
 const DRAIN_GRACE_NS = 200e6;
+const RESET = 'reset by the client';
 const CR = 13;
 const LF = 10;
 
@@ -95,6 +96,10 @@ export class HelloTalk implements Talk {
     const unsent = this.#unsent;
     if (unsent.length > 0) {
       const taken = this.#stream.write(unsent, 0, unsent.length);
+      if (taken < 0 && taken !== AGAIN) {
+        this.#end(RESET);
+        return;
+      }
       this.#unsent = taken > 0 ? unsent.subarray(taken) : unsent;
       if (this.#unsent.length > 0) {
         return;
@@ -335,9 +340,11 @@ export class HelloTalk implements Talk {
       return;
     }
     const { out } = this.#desk;
-    const taken = this.#unsent.length > 0 ? 0 : Math.max(0, this.#stream.write(out, 0, length));
-    if (taken < length) {
-      this.#keep(out.subarray(taken, length));
+    const taken = this.#unsent.length > 0 ? 0 : this.#stream.write(out, 0, length);
+    if (taken < 0 && taken !== AGAIN) {
+      this.#end(RESET);
+    } else if (taken < length) {
+      this.#keep(out.subarray(Math.max(0, taken), length));
     }
   }
 
@@ -368,7 +375,7 @@ export class HelloTalk implements Talk {
     if (this.#phase === Phase.head && this.#rest.length > 0 && count === 0) {
       this.#rest = NOTHING;
     }
-    this.#end(count === 0 ? 'closed by the client' : 'reset by the client');
+    this.#end(count === 0 ? 'closed by the client' : RESET);
   }
 
   #end(how: string): void {

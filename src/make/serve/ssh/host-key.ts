@@ -1,10 +1,11 @@
 /** The key by which clients know this server again: made on first use, beside the local CA, never overwritten. */
 import { createHash, randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import ssh2 from 'ssh2';
 import { SockscopeError } from '../../../errors.ts';
+import { makeFolder } from '../../../kernel/make-folder.ts';
 
 const NAME = 'ssh_host_ed25519_key';
 
@@ -103,21 +104,6 @@ function place(path: string, text: string): void {
     }
   } catch (error) {
     throw unusable(path, error);
-  }
-}
-
-/** Not `recursive`: below /proc Node tries again forever, because mkdir(2) says ENOENT whether the parent is there or not. */
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && dirname(path) !== path) {
-      makeFolder(dirname(path));
-      mkdirSync(path, { mode: 0o700 });
-    } else if (code !== 'EEXIST') {
-      throw error;
-    }
   }
 }
 

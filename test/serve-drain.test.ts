@@ -1,0 +1,234 @@
+/** SIGTERM in the middle of the work: whoever had asked is answered. Every kind in the program, 200 clients each. */
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { kinds } from '../src/make/serve/kinds.ts';
+import { needs } from './needs.ts';
+import { listens, type Serving, serving, written } from './serve-program.ts';
+import { cleanUp, folder, later, until } from './tap/program.ts';
+import { type Wire, wire } from './web-service.ts';
+
+const here = needs('linux');
+const CLIENTS = 200;
+const BIG = 'x'.repeat(300_000);
+const PINGS = 50;
+
+/** What one client says before the signal and after it, and what it must have heard in the end. */
+interface Said {
+  readonly before: string;
+  readonly after: string;
+  readonly whole: (heard: string) => boolean;
+}
+
+interface Row {
+  readonly what: string;
+  readonly kind: string;
+  /** Words, without the address. */
+  readonly words: () => Promise<readonly string[]> | readonly string[];
+  readonly says: (client: number) => Said;
+}
+
+const HEAD = 'HTTP/1.1\r\nHost: h\r\n';
+/** An answer whose body is as long as it says, or chunked to its end. */
+function complete(heard: string, body?: string): boolean {
+  const end = heard.indexOf('\r\n\r\n');
+  const head = heard.slice(0, end);
+  const rest = heard.slice(end + 4);
+  const length = /content-length: (\d+)/i.exec(head)?.[1];
+  const all = length === undefined ? /(^|\r\n)0\r\n\r\n$/.test(rest) : rest.length === Number(length);
+  return head.startsWith('HTTP/1.1 200 ') && all && (body === undefined || rest.includes(body));
+}
+
+const half = (target: string, body: string, answer: string): Said => ({
+  before: `POST ${target} ${HEAD}Content-Length: ${body.length}\r\n\r\n${body.slice(0, 3)}`,
+  after: body.slice(3),
+  whole: (heard) => complete(heard, answer),
+});
+const asked = (before: string, answer?: string): Said => ({
+  before,
+  after: '',
+  whole: (heard) => complete(heard, answer),
+});
+
+/** An HTTP server of this test that takes its time. */
+async function origin(): Promise<number> {
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (piece) => {
+      body += piece;
+    });
+    request.once('end', () => setTimeout(() => response.end(`had ${body}`), 300));
+  });
+  await new Promise<void>((listening) => {
+    server.listen(0, '127.0.0.1', listening);
+  });
+  later(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+let slow = 0;
+
+const rows: readonly Row[] = [
+  {
+    what: 'hello',
+    kind: 'hello',
+    words: () => [],
+    says: (client) =>
+      client % 2 === 0
+        ? half('/', 'a body', '6 bytes came')
+        : { before: `GET / ${HEAD}`, after: '\r\n', whole: (heard) => complete(heard, 'Hello, world') },
+  },
+  {
+    what: 'hello with two workers',
+    kind: 'hello',
+    words: () => ['--workers', '2'],
+    says: () => half('/', 'a body', '6 bytes came'),
+  },
+  {
+    what: 'api',
+    kind: 'api',
+    words: () => [],
+    says: (client) =>
+      client % 2 === 0
+        ? half('/echo', 'a body', 'a body')
+        : asked(`GET /slow?ms=300 ${HEAD}\r\n`, 'it took 300 ms'),
+  },
+  {
+    what: 'rpc over HTTP',
+    kind: 'rpc',
+    words: () => ['--http'],
+    says: (client) => {
+      const ms = client % 2 === 0 ? 0 : 300;
+      const text = `{"method":"Slow.Sleep","params":[{"Ms":${ms}}],"id":${client}}`;
+      const answer = `"id":${client}`;
+      return ms === 0
+        ? half('/', text, answer)
+        : asked(`POST / ${HEAD}Content-Length: ${text.length}\r\n\r\n${text}`, answer);
+    },
+  },
+  {
+    what: 'rpc',
+    kind: 'rpc',
+    words: () => [],
+    says: (client) => ({
+      before: `{"method":"Slow.Sleep","params":[{"Ms":300}],"id":${client}}\n`,
+      after: '',
+      whole: (heard) => heard.includes(`"id":${client}`) && heard.endsWith('}\n'),
+    }),
+  },
+  {
+    what: 'files',
+    kind: 'files',
+    words() {
+      const home = folder();
+      writeFileSync(join(home, 'big.txt'), BIG);
+      return [home];
+    },
+    says: () => asked(`GET /big.txt ${HEAD}\r\n`, BIG),
+  },
+  {
+    what: 'proxy',
+    kind: 'proxy',
+    words: async () => [`127.0.0.1:${await origin()}`],
+    says: (client) =>
+      client % 2 === 0 ? half('/', 'a body', 'had a body') : asked(`GET /?${client} ${HEAD}\r\n`, 'had '),
+  },
+  {
+    what: 'forward',
+    kind: 'forward',
+    async words() {
+      slow = await origin();
+      return [];
+    },
+    says: (client) => asked(`GET http://127.0.0.1:${slow}/?${client} ${HEAD}\r\n`, 'had '),
+  },
+  {
+    what: 'line',
+    kind: 'line',
+    words: () => [],
+    says: () => ({
+      before: 'PING 7\r\n'.repeat(PINGS),
+      after: '',
+      whole: (heard) =>
+        heard.startsWith('PONG 7\r\n'.repeat(PINGS)) && heard.endsWith('BYE the server ends\r\n'),
+    }),
+  },
+  {
+    what: 'echo',
+    kind: 'echo',
+    words: () => [],
+    says: (client) => {
+      const before = `${client} `.repeat(5000);
+      return { before, after: '', whole: (heard) => heard === before };
+    },
+  },
+];
+
+const table = rows.filter(({ kind }) => kinds.some(({ name }) => name === kind));
+
+afterAll(cleanUp);
+
+async function crowd(server: Serving, row: Pick<Row, 'says'>, count: number) {
+  const all = Array.from({ length: count }, (_none, client) => {
+    const said = row.says(client);
+    const one = wire(server.port, said.before);
+    later(() => one.socket.destroy());
+    return { said, one };
+  });
+  await written(all.map(({ one }) => one));
+  return all;
+}
+
+/** Who did not get the whole answer, or was reset. */
+function unlucky(all: readonly { said: Said; one: Wire }[]): string[] {
+  return all
+    .filter(({ said, one }) => one.how() !== 'end' || !said.whole(one.text()))
+    .map(({ one }) => `${one.how()}, read ${JSON.stringify(one.text().slice(0, 200))}`)
+    .slice(0, 5);
+}
+
+describe.skipIf(here.missing !== null)('a drain', () => {
+  for (const row of table) {
+    it.concurrent(`${row.what}: ${CLIENTS} clients who have asked, or half asked, get their whole answer`, async () => {
+      const server = await serving([row.kind, ...(await row.words()), '--listen', '127.0.0.1:0', '--quiet']);
+      const all = await crowd(server, row, CLIENTS);
+      server.child.kill('SIGTERM');
+      // Only then is the drain really under way.
+      await until('the listener to be gone', () => !listens(server.port));
+      for (const { said, one } of all) {
+        if (said.after !== '') {
+          one.socket.write(said.after);
+        }
+      }
+      await Promise.all(all.map(({ one }) => one.ended()));
+      const { code, err } = await server.ended;
+      expect(unlucky(all)).toEqual([]);
+      expect(err).toContain(`drained ${CLIENTS}, dropped 0`);
+      expect(code).toBe(0);
+    });
+  }
+
+  it.concurrent.each([
+    ['hello', asked(`GET / ${HEAD}\r\n`, 'Hello, world')],
+    ['api', asked(`GET /json ${HEAD}\r\n`, 'sockscope api')],
+    ['echo', { before: 'hello', after: '', whole: (heard: string) => heard === 'hello' }],
+    ['line', { before: 'PING\r\n', after: '', whole: (heard: string) => heard.startsWith('PONG\r\n') }],
+  ] as const)('%s: 50 clients who wait to be accepted are let in and answered', async (kind, said) => {
+    const server = await serving([kind, '127.0.0.1:0', '--quiet']);
+    // Nobody accepts now; the kernel lets clients in and keeps what they say.
+    server.child.kill('SIGSTOP');
+    const all = await crowd(server, { says: () => said }, 50);
+    server.child.kill('SIGTERM');
+    server.child.kill('SIGCONT');
+    await Promise.all(all.map(({ one }) => one.ended()));
+    const { code, err } = await server.ended;
+    expect(unlucky(all)).toEqual([]);
+    expect(err).toContain('drained 50, dropped 0');
+    expect(code).toBe(0);
+  });
+});
