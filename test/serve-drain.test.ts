@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { kinds } from '../src/make/serve/kinds.ts';
 import { needs } from './needs.ts';
-import { listens, type Serving, serving, written } from './serve-program.ts';
+import { listens, type Serving, serving, written } from './serving.ts';
 import { cleanUp, folder, later, until } from './tap/program.ts';
 import { type Wire, wire } from './web-service.ts';
 

@@ -144,7 +144,7 @@ function bodyOf({ flags, io, sink, toFile }: Run): Body {
       return taken;
     },
     endLine() {
-      if (last !== LF && io.output.isTTY === true && !toFile) {
+      if (last !== LF && io.output.isTTY === true && flags.output === undefined) {
         io.output.write('\n');
         last = LF;
       }

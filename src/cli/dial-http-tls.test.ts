@@ -125,8 +125,11 @@ async function second(): Promise<number> {
     (asked, response) => {
       if (asked.url === '/reset') {
         asked.stream.respond({ ':status': 200, 'content-length': '100' });
-        asked.stream.write('0123456789', () => asked.stream.close(2));
-      } else if (asked.url === '/from') {
+        asked.stream.write('0123456789', () => setTimeout(() => asked.stream.destroy(new Error('on purpose')), 20));
+      } else if (asked.url === '/short') {
+      asked.stream.respond({ ':status': 200, 'content-length': '100' });
+      asked.stream.end('0123456789');
+    } else if (asked.url === '/from') {
         response.writeHead(302, { location: '/to' });
         response.end();
       } else {
@@ -317,6 +320,8 @@ describe.skipIf(openssl.missing)('HTTP/2', () => {
     const { exit, said } = await http([`https://localhost:${await second()}/reset`, '--cacert', ca]);
     expect(exit).toBe(1);
     expect(said).toMatch(/HTTP\/2 with localhost:\d+ broke in the middle of the answer/);
+    const short = await http([`https://localhost:${await second()}/short`, '--cacert', ca]);
+    expect([short.exit, short.said]).toEqual([1, expect.stringContaining('was cut: got 10 of 100 bytes')]);
   });
 });
 

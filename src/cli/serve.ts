@@ -20,13 +20,15 @@ export async function define(command: Command): Promise<Command> {
   }
   // Without a kind: what there is.
   command.action((_flags, self: Command) => {
-    const [unknown] = self.args;
-    if (unknown !== undefined) {
-      throw unknownKind(unknown);
+    if (asked !== undefined) {
+      throw unknownKind(asked);
     }
     self.outputHelp();
   });
-  return command.allowExcessArguments();
+  // What is wrong is the kind, not the options of a kind that there is not.
+  return command
+    .allowExcessArguments()
+    .allowUnknownOption(asked !== undefined && kinds.every(({ name }) => name !== asked));
 }
 
 function unknownKind(typed: string): SockscopeError {

@@ -38,7 +38,7 @@ export interface Answered {
   readonly fields: readonly (readonly [string, string])[];
   readonly body: Readable;
   /** Once the body has ended: false when it was cut. */
-  complete(): boolean;
+  complete(): Promise<boolean>;
 }
 
 export interface WebTrouble {
@@ -159,7 +159,7 @@ export function overHttp1(socket: Duplex): WebConnection {
           statusText: response.statusMessage ?? '',
           fields: pairs(response.rawHeaders),
           body: response,
-          complete: () => response.complete,
+          complete: () => Promise.resolve(response.complete),
         });
       };
       request.once('response', answer);
@@ -234,6 +234,9 @@ export function overHttp2(socket: Duplex, authority: string): WebConnection {
       }
     };
     const stream: ClientHttp2Stream = session.request(headersOf(asking), { endStream: asking.body === null });
+    const closed = new Promise<void>((resolve) => {
+      stream.once('close', resolve);
+    });
     const answered = new Promise<Answered | WebTrouble>((resolve) => {
       stream.on('headers', (headers) => {
         first();
@@ -244,7 +247,9 @@ export function overHttp2(socket: Duplex, authority: string): WebConnection {
         const status = Number(headers[':status']);
         const statusText = STATUS_CODES[status] ?? '';
         const fields = fieldsOf(headers);
-        const complete = (): boolean => stream.rstCode === constants.NGHTTP2_NO_ERROR && last === null;
+        // Node ends the body of a stream that was reset like any other, and tells the reset afterwards.
+        const complete = (): Promise<boolean> =>
+          closed.then(() => stream.rstCode === constants.NGHTTP2_NO_ERROR && last === null);
         resolve({ version: 'HTTP/2', status, statusText, fields, body: stream, complete });
       });
       stream.on('error', (error: NodeError) => {

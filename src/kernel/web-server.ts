@@ -2,12 +2,12 @@
  * The door to node:http and node:http2 for servers that do not listen themselves: connections are given to them. HTTP/1.1, HTTP/2 over
  * TLS by ALPN, and HTTP/2 in the clear for clients that begin with its preface (RFC 9113, section 3.3).
  */
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import {
   constants,
   createServer as createHttp2Server,
   type Http2ServerRequest,
-  type Http2ServerResponse,
+  Http2ServerResponse,
   type ServerHttp2Session,
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
@@ -66,6 +66,7 @@ export function createWebServer<L extends object>(
 
   const http1 = createServer(
     {
+      ServerResponse: CountedResponse,
       connectionsCheckingInterval: Math.max(10, Math.min(LOOK_FOR_OVERDUE, headTimeout / 4)),
       headersTimeout: headTimeout,
       // An upload may take its time as long as it moves; whoever gives the connections looks after that.
@@ -106,7 +107,7 @@ export function createWebServer<L extends object>(
   // Node begins to look for overdue heads when it listens, which this server never does.
   http1.emit('listening');
 
-  const http2 = createHttp2Server((request, response) =>
+  const http2 = createHttp2Server({ Http2ServerResponse: CountedSecondResponse }, (request, response) =>
     events.request(lineOf(request.stream.session!), request, response, false),
   );
   http2.on('checkContinue', (request: Http2ServerRequest, response: Http2ServerResponse) =>
@@ -170,6 +171,45 @@ export function createWebServer<L extends object>(
       http1.close(() => {});
     },
   };
+}
+
+type Anything = readonly unknown[];
+
+/** Knows how long the body is that was written; a method of the class costs nothing for each request. */
+class CountedResponse extends ServerResponse {
+  bodyBytes = 0;
+
+  override write(...given: Anything): boolean {
+    this.bodyBytes += lengthOf(given[0], given[1]);
+    return (super.write as (...given: Anything) => boolean).apply(this, given as unknown[]);
+  }
+
+  override end(...given: Anything): this {
+    this.bodyBytes += lengthOf(given[0], given[1]);
+    return (super.end as (...given: Anything) => this).apply(this, given as unknown[]);
+  }
+}
+
+/** Its `end` calls `write` for what it is given. */
+class CountedSecondResponse extends Http2ServerResponse {
+  bodyBytes = 0;
+
+  override write(...given: Anything): boolean {
+    this.bodyBytes += lengthOf(given[0], given[1]);
+    return (super.write as (...given: Anything) => boolean).apply(this, given as unknown[]);
+  }
+}
+
+function lengthOf(chunk: unknown, encoding: unknown): number {
+  if (typeof chunk === 'string') {
+    return Buffer.byteLength(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+  }
+  return chunk instanceof Uint8Array ? chunk.length : 0;
+}
+
+/** Bytes of the body that were written to an answer of a server made here, whether they were sent (HEAD) or not. */
+export function bodyBytes(response: Response): number {
+  return (response as CountedResponse | CountedSecondResponse).bodyBytes;
 }
 
 /** Tells from the first bytes whether HTTP/2 is spoken, and puts them back. */

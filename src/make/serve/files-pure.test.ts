@@ -154,6 +154,7 @@ describe('paths', () => {
         );
         expect(fromText(shown(name))).toBe(name);
       }),
+      { numRuns: 50 },
     );
   });
 });

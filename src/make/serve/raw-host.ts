@@ -66,7 +66,10 @@ export function openRawHost(address: Address, over: Over, options: RawHostOption
     perConnection,
     gone(visit) {
       visits.delete(visit);
-      ledger.closed();
+      // A leaked one stays open: nobody looks after it any more.
+      if (common.misbehaviour?.leak !== true) {
+        ledger.closed();
+      }
       if (common.maxConnections > 0 && visits.size < common.maxConnections && draining === null) {
         listener?.hold(false);
       }
@@ -304,6 +307,10 @@ class HostedVisit implements Visit, StreamEvents {
       } else {
         house.counted(took, received, sent, fine);
       }
+    }
+    const why = perConnection ? null : (this.why?.() ?? null);
+    if (why !== null) {
+      house.say(`${this.peer} was ${why}`);
     }
     this.stream.close();
     this.#wing.gone(this);

@@ -158,7 +158,11 @@ describe.skipIf(missing)('a connection to sshd', () => {
     expect(ask.asked).toEqual([]);
     expect(readFileSync(knownHosts, 'utf8')).toBe(`[127.0.0.1]:${sshd.port} ${other}\n`);
 
-    const settings = [`UserKnownHostsFile=${knownHosts}`, 'StrictHostKeyChecking=accept-new', 'BatchMode=yes'];
+    const settings = [
+      `UserKnownHostsFile=${knownHosts}`,
+      'StrictHostKeyChecking=accept-new',
+      'BatchMode=yes',
+    ];
     const words = ['-F', sshd.config, ...settings.flatMap((one) => ['-o', one]), 'here', 'true'];
     const theirs = spawnSync('ssh', words, { encoding: 'utf8' });
     expect(theirs.status).toBe(255);

@@ -200,7 +200,7 @@ async function login(
       },
       ask,
     );
-  const { client, hostKey, watch } = await open(false).catch((error: unknown) => {
+  const { client, hostKey, software, watch } = await open(false).catch((error: unknown) => {
     // Once more, to hear what the other side would have taken.
     if (error instanceof SockscopeError && error.code === NO_COMMON_ALGORITHM) {
       return open(true);
@@ -214,6 +214,7 @@ async function login(
     host: config.hostName,
     port: config.port,
     hostKey,
+    software,
     env: environmentOf(config.sendEnv, config.setEnv, process.env),
     get lost() {
       return watch.lost;

@@ -41,6 +41,8 @@ export interface SshConnection {
   readonly port: number;
   /** `SHA256:…` of the server's key. */
   readonly hostKey: string;
+  /** As the server names itself: `OpenSSH_9.2p1`. */
+  readonly software: string;
   /** Environment the configuration wants sent along (SendEnv, SetEnv). */
   readonly env: Readonly<Record<string, string>>;
   /** Why the connection ended by itself; null while it stands or when `end` ended it. */

@@ -88,7 +88,9 @@ function changed(name: string, entries: readonly KnownHost[], key: Buffer): Sock
       `THE KEY OF ${name} HAS CHANGED. Somebody may be in between and reading everything.`,
       ...known,
       `  now:    ${described(key)}`,
-      ...(otherType ? ['It is of another type than those that are known, which ssh counts as changed too.'] : []),
+      ...(otherType
+        ? ['It is of another type than those that are known, which ssh counts as changed too.']
+        : []),
       'Nothing was sent.',
     ].join('\n'),
     `When you know why it changed (the host was set up anew), remove the old one: ${remove}`,

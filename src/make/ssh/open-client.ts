@@ -34,7 +34,14 @@ export interface Watch {
 export interface Opened {
   readonly client: Client;
   readonly hostKey: string;
+  /** As the server names itself. */
+  readonly software: string;
   readonly watch: Watch;
+}
+
+/** ssh2 has no event for it. */
+interface Greeted {
+  readonly _remoteVer?: string;
 }
 
 const PARTING_MS = 1000;
@@ -113,7 +120,12 @@ export function openClient(wish: OpenWish, ask: Ask): Promise<Opened> {
       client.removeAllListeners('close');
       client.removeAllListeners('error');
       client.removeAllListeners('handshake');
-      resolve({ client, hostKey: fingerprint(accepted ?? Buffer.alloc(0)), watch: watchOver(client) });
+      resolve({
+        client,
+        hostKey: fingerprint(accepted ?? Buffer.alloc(0)),
+        software: plainLine((client as unknown as Greeted)._remoteVer ?? ''),
+        watch: watchOver(client),
+      });
     });
     clock.start(() => fail(timedOut(attempt, wish.timeoutMs)));
     client.connect({

@@ -1,10 +1,11 @@
 /** One command on one host: its streams, its terminal, its deadline, and how it ended. */
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
-import type { Client, ClientChannel } from 'ssh2';
+import type { ClientChannel } from 'ssh2';
 import { SockscopeError } from '../../errors.ts';
 import type { SshConnection } from './connection.ts';
 import { plainLine } from './plain.ts';
+import { resizeOver, signalsTo } from './signals.ts';
 
 export interface Terminal {
   readonly term: string;
@@ -131,61 +132,8 @@ function attend(connection: SshConnection, wish: CommandWish, channel: ClientCha
   return {
     ended,
     signal: (name) => signals.send(name),
-    resize: (rows, columns) => channel.setWindow(rows, columns, 0, 0),
+    resize: (rows, columns) => resizeOver(channel, rows, columns),
   };
-}
-
-interface Signals {
-  send(name: string): void;
-  kill(): void;
-}
-
-/**
- * sshd refuses to signal what root runs: it does so only with separated privileges, and root's sessions have none (OpenSSH
- * session.c, session_signal_req). No reply tells, and twice would not be the same as once.
- */
-function signalsTo({ client, user }: SshConnection, channel: ClientChannel): Signals {
-  let last: Promise<void> = Promise.resolve();
-  // One after the other: each would take the one before it for a command to signal.
-  const fromBeside = (name: string): void => {
-    last = last.then(() => signalFromBeside(client, name));
-  };
-  return {
-    send(name) {
-      if (user === 'root') {
-        fromBeside(name);
-      } else {
-        channel.signal(name);
-      }
-    },
-    kill() {
-      channel.signal('KILL');
-      fromBeside('KILL');
-    },
-  };
-}
-
-/** A second command on the same connection has the same parent, and every command of sshd is a process group of its own. */
-function signalFromBeside(client: Client, name: string): Promise<void> {
-  const others = 'ps -A -o pid= -o ppid= | while read p q; do [ "$q" = "$PPID" ] && [ "$p" != "$$" ]';
-  return new Promise((resolve) => {
-    try {
-      client.exec(`exec sh -c '${others} && kill -s ${name} -- "-$p"; done'`, (error, beside) => {
-        if (error) {
-          resolve();
-          return;
-        }
-        beside.on('error', () => {});
-        beside.once('close', () => resolve());
-        beside.resume();
-        beside.stderr.resume();
-        beside.end();
-      });
-    } catch {
-      // Nobody is connected any more: the command hears of that from its own side.
-      resolve();
-    }
-  });
 }
 
 /** All that came has been handed on. */

@@ -21,20 +21,20 @@ const talk: readonly Turn[] = [
 describe('the line protocol', () => {
   it('pairs lines with answers, and keeps events out of the count', () => {
     const said = hear(decoder, talk).said.map(
-      ({ kind, pair, summary }) => `${kind} ${pair ?? '-'} ${summary}`,
+      ({ kind, asked, summary }) => `${kind}${asked === null ? '' : ` to ${asked}`}: ${summary}`,
     );
     expect(said).toEqual([
-      'request 1 SET a the world',
-      'request 2 KEYS',
-      'request 3 SUBSCRIBE x',
-      'reply 1 OK',
-      'notice - EVENT x: hi there',
-      'reply 2 LIST 2: a b',
-      'reply 3 OK 1',
-      'request 4 GET a',
-      'request 5 FROB',
-      'reply 4 VALUE the world',
-      'reply 5 ERR unknown FROB; what',
+      'request: SET a the world',
+      'request: KEYS',
+      'request: SUBSCRIBE x',
+      'reply to SET: OK',
+      'notice: EVENT x: hi there',
+      'reply to KEYS: LIST 2: a b',
+      'reply to SUBSCRIBE: OK 1',
+      'request: GET a',
+      'request: FROB',
+      'reply to GET: VALUE the world',
+      'reply to other: ERR unknown FROB; what',
     ]);
   });
 

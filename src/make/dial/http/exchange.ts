@@ -21,6 +21,7 @@ export interface ExchangeEar {
 
 /** RFC 9110 section 9.2.2: asking twice is asking once. */
 const IDEMPOTENT = /^(GET|HEAD|OPTIONS|PUT|DELETE|TRACE)$/;
+const NOT_MODIFIED = 304;
 const NS_PER_MS = 1e6;
 
 export function fieldOf(fields: Fields, name: string): string | null {
@@ -215,7 +216,14 @@ export async function exchange(
       }
       return failureOf(trouble ?? { code: 'CLOSED', message, bytes: null }, standing());
     }
-    return answered.complete() || clock.why !== null ? null : truncated(standing());
+    // Node's HTTP/2 does not compare what came with what was announced (RFC 9113 section 8.1.1).
+    const short = method !== 'HEAD' && status !== NOT_MODIFIED && received < (announced() ?? 0);
+    const complete = (await answered.complete()) && !short;
+    if (complete || clock.why !== null) {
+      return null;
+    }
+    const trouble = asking.trouble();
+    return trouble === null ? truncated(standing()) : failureOf(trouble, standing());
   };
 
   const failed = await ask(false);

@@ -67,6 +67,13 @@ export function failureOf({ code, message, bytes }: WebTrouble, reached: Reached
       'Try --http1.1: it may not speak HTTP/2.',
     );
   }
+  if (code.startsWith('ERR_SSL')) {
+    return failed(
+      'TLS',
+      `${where} ended TLS${when}: ${message}.`,
+      'It may want a certificate of yours: --cert FILE --key FILE.',
+    );
+  }
   switch (code) {
     case 'ECONNRESET':
     case 'EPIPE':

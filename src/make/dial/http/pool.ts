@@ -94,6 +94,7 @@ async function connect(
     }
     const secured = await secureFor(way, socket, host, port, clock);
     if (secured === null || secured instanceof SockscopeError) {
+      socket.destroy();
       return secured;
     }
     ({ socket, second } = secured);

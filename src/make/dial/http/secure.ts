@@ -120,7 +120,6 @@ export function secureFor(
       socket.off('close', ended);
       if (result === null || result instanceof SockscopeError) {
         socket.destroy();
-        under.destroy();
       }
       resolve(result);
     };

@@ -1,5 +1,5 @@
 /** What was typed behind `serve files`, read and checked. */
-import { accessSync, constants, readdirSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { SockscopeError } from '../../../errors.ts';
 import { nearMisses } from '../../../session/near.ts';
@@ -48,7 +48,9 @@ function checked(directory: string): string {
         2,
       );
     }
-    accessSync(directory, constants.R_OK | constants.X_OK);
+    // To read it and to enter it are two rights.
+    closeSync(openSync(directory, 'r'));
+    statSync(`${directory}/.`);
     return directory;
   } catch (error) {
     throw error instanceof SockscopeError ? error : problem(directory, error as NodeJS.ErrnoException);

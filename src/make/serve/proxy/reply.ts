@@ -1,19 +1,15 @@
 /** Answers leave here, whichever version of HTTP the client speaks. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { statusText } from '../../../kernel/web-server.ts';
 import type { Fields } from '../../cache/fields.ts';
 import type { Head } from '../../cache/stored.ts';
 import type { WebResponse } from '../web/handler.ts';
+import { isSecond } from '../web/versions.ts';
 import { type Coding, packed, packer } from './compress.ts';
 
 /** RFC 9113, section 7. */
 const INTERNAL_ERROR = 2;
-
-export function isSecond(response: WebResponse): response is Http2ServerResponse {
-  return 'stream' in response;
-}
 
 export function begin(response: WebResponse, { status, message, fields }: Head): void {
   if (isSecond(response)) {

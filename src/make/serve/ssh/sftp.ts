@@ -1,4 +1,7 @@
-/** The subsystem `sftp` on a channel: requests run side by side and are answered in the order in which they are done. */
+/**
+ * The subsystem `sftp` on a channel: requests run side by side and are answered in the order in which they came. The protocol
+ * would allow any order, but OpenSSH's scp (9.2) cuts a file off at the first answer that overtook another, and calls it done.
+ */
 import type { ServerChannel } from 'ssh2';
 import type { Rooted } from './rooted.ts';
 import { answers, type Desk, EXTENSIONS } from './sftp-answers.ts';
@@ -16,6 +19,7 @@ export class Sftp implements Work {
   readonly #desk: Desk;
   readonly #over: () => void;
   #begun = false;
+  #before: Promise<void> = Promise.resolve();
   #running = 0;
   #requests = 0;
   #full = false;
@@ -85,16 +89,14 @@ export class Sftp implements Work {
     }
     const answer = answers[type];
     this.#requests += 1;
-    if (answer === undefined) {
-      this.#send(statusReply(id, CODE.OP_UNSUPPORTED, 'no such request in version 3'));
-      return;
-    }
+    const unknown = statusReply(id, CODE.OP_UNSUPPORTED, 'no such request in version 3');
     this.#running += 1;
-    this.#run(answer(this.#desk, id, fields), id);
+    this.#before = this.#run(answer?.(this.#desk, id, fields) ?? Promise.resolve(unknown), id, this.#before);
   }
 
-  async #run(answer: Promise<Buffer>, id: number): Promise<void> {
+  async #run(answer: Promise<Buffer>, id: number, before: Promise<void>): Promise<void> {
     const reply = await answer.catch((error: unknown) => failure(id, error));
+    await before;
     this.#running -= 1;
     this.#send(reply);
     this.#flow();

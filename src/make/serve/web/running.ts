@@ -1,14 +1,15 @@
 /** One request while it is answered: what the handler may know of it, and what becomes its access line. */
-import type { ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
+import { bodyBytes } from '../../../kernel/web-server.ts';
 import type { NodeHouse } from '../kind.ts';
 import type { Exchange, WebRequest, WebResponse } from './handler.ts';
 import type { Line } from './line.ts';
 
+export type HttpLine = Line<Running>;
+
 export class Running implements Exchange {
   readonly began: number;
   readonly #house: NodeHouse;
-  readonly line: Line<Running>;
+  readonly line: HttpLine;
   readonly #what: string;
   /** Null once the connection is no longer HTTP: upgraded, or a tunnel. */
   readonly response: WebResponse | null;
@@ -17,11 +18,10 @@ export class Running implements Exchange {
   #why: Error | null = null;
   #notes: string;
   #received = 0;
-  #sent = 0;
   #result = 'gone';
   #over = false;
 
-  constructor(house: NodeHouse, line: Line<Running>, request: WebRequest, response: WebResponse | null) {
+  constructor(house: NodeHouse, line: HttpLine, request: WebRequest, response: WebResponse | null) {
     this.#house = house;
     this.line = line;
     this.request = request;
@@ -31,7 +31,7 @@ export class Running implements Exchange {
     this.#notes = request.httpVersionMajor === 2 ? 'h2' : '';
     line.running.add(this);
     if (response !== null) {
-      this.#count(request, response);
+      this.#countReceived(request);
     }
   }
 
@@ -90,7 +90,7 @@ export class Running implements Exchange {
     const house = this.#house;
     const took = house.now() - this.began;
     const received = bytes?.received ?? this.#received;
-    const sent = bytes?.sent ?? this.#sent;
+    const sent = bytes?.sent ?? this.#sent();
     if (!house.wantsLines) {
       house.counted(took, received, sent, fine);
       return;
@@ -119,7 +119,11 @@ export class Running implements Exchange {
     }
   }
 
-  #count(request: WebRequest, response: WebResponse): void {
+  #sent(): number {
+    return this.response === null || this.request.method === 'HEAD' ? 0 : bodyBytes(this.response);
+  }
+
+  #countReceived(request: WebRequest): void {
     const { headers, method } = request;
     if (
       headers['content-length'] !== undefined ||
@@ -131,37 +135,6 @@ export class Running implements Exchange {
       request.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
         this.#received += chunk?.length ?? 0;
         return push(chunk, encoding);
-      };
-    }
-    if (method !== 'HEAD') {
-      this.#countSent(response as ServerResponse);
-    }
-  }
-
-  #countSent(response: ServerResponse): void {
-    const { write, end } = response;
-    // HTTP/2's `end` calls `write` for what it is given, HTTP/1.1's does not.
-    const own = (response as unknown as Http2ServerResponse).stream === undefined;
-    const add = (chunk: unknown, encoding: unknown) => {
-      if (typeof chunk === 'string') {
-        this.#sent += Buffer.byteLength(
-          chunk,
-          typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8',
-        );
-      } else if (chunk instanceof Uint8Array) {
-        this.#sent += chunk.length;
-      }
-    };
-    const on = write as (...given: unknown[]) => boolean;
-    response.write = (...given: unknown[]) => {
-      add(given[0], given[1]);
-      return on.apply(response, given);
-    };
-    if (own) {
-      const last = end as (...given: unknown[]) => ServerResponse;
-      response.end = (...given: unknown[]) => {
-        add(given[0], given[1]);
-        return last.apply(response, given);
       };
     }
   }

@@ -313,6 +313,35 @@ describe('what is no longer HTTP', () => {
     ]);
   });
 
+  test.each([
+    ['an upgrade', 'GET /ws HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'],
+    ['a tunnel', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'],
+  ])(
+    '%s for somebody who asks too often is told so, logged as that, and the connection goes',
+    async (_, text) => {
+      const never = () => expect.unreachable();
+      const { lines } = await up(hello, { allows: () => false }, { upgrade: never, connect: never });
+      const one = say(text);
+      expect(await one.ended()).toBe('end');
+      expect(one.text()).toMatch(/^HTTP\/1.1 429 [\s\S]*Retry-After: 1/);
+      await until(() => lines.length === 1);
+      expect(lines[0]).toMatchObject({ result: '429', fine: true });
+      expect(await served!.drain()).toBe(0);
+      served = null;
+    },
+  );
+
+  test('a handler that refuses with its last words is logged with their status', async () => {
+    const refuse = (_request: unknown, socket: import('node:stream').Duplex) =>
+      void socket.end(Buffer.from('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n'));
+    const { lines } = await up(hello, {}, { upgrade: refuse });
+    const one = say('GET /ws HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
+    await one.ended();
+    one.socket.destroy();
+    await until(() => lines.length === 1);
+    expect(lines[0]).toMatchObject({ result: '403', fine: true });
+  });
+
   test('an upgrade to HTTP/2 is not taken: the request is answered as any other', async () => {
     await up(hello, {}, { upgrade: (_request, socket) => socket.end('upgraded') });
     const one = say(
