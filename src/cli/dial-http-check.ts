@@ -44,7 +44,7 @@ export async function runHttpCheck(typed: readonly string[], flags: HttpFlags, i
   const work = async (): Promise<void> => {
     while (next < urls.length && !cancel.signal.aborted) {
       const at = next++;
-      const facts = await client.request(NOBODY, cancel.signal, urls[at]!);
+      const facts = await client.request(NOBODY, cancel.signal, { url: urls[at]! });
       const checked = { url: addresses[at]!, facts, ok: facts.failure === null && facts.status < 400 };
       all.push(checked);
       io.output.write(

@@ -125,11 +125,16 @@ async function second(): Promise<number> {
     (asked, response) => {
       if (asked.url === '/reset') {
         asked.stream.respond({ ':status': 200, 'content-length': '100' });
-        asked.stream.write('0123456789', () => setTimeout(() => asked.stream.destroy(new Error('on purpose')), 20));
+        asked.stream.write('0123456789', () =>
+          setTimeout(() => asked.stream.destroy(new Error('on purpose')), 20),
+        );
+      } else if (asked.url === '/closed') {
+        asked.stream.respond({ ':status': 200 });
+        asked.stream.write('0123456789', () => setTimeout(() => asked.stream.session?.destroy(), 20));
       } else if (asked.url === '/short') {
-      asked.stream.respond({ ':status': 200, 'content-length': '100' });
-      asked.stream.end('0123456789');
-    } else if (asked.url === '/from') {
+        asked.stream.respond({ ':status': 200, 'content-length': '100' });
+        asked.stream.end('0123456789');
+      } else if (asked.url === '/from') {
         response.writeHead(302, { location: '/to' });
         response.end();
       } else {
@@ -320,6 +325,8 @@ describe.skipIf(openssl.missing)('HTTP/2', () => {
     const { exit, said } = await http([`https://localhost:${await second()}/reset`, '--cacert', ca]);
     expect(exit).toBe(1);
     expect(said).toMatch(/HTTP\/2 with localhost:\d+ broke in the middle of the answer/);
+    const closed = await http([`https://localhost:${await second()}/closed`, '--cacert', ca]);
+    expect([closed.exit, closed.out]).toEqual([1, '0123456789']);
     const short = await http([`https://localhost:${await second()}/short`, '--cacert', ca]);
     expect([short.exit, short.said]).toEqual([1, expect.stringContaining('was cut: got 10 of 100 bytes')]);
   });

@@ -11,7 +11,8 @@ const LONGEST_SHOWN = 40;
 export async function define(command: Command): Promise<Command> {
   command.usage('KIND [words] [options]').addHelpText('after', EXAMPLES);
   const named = process.argv.slice(process.argv.indexOf('serve') + 1).find((word) => !word.startsWith('-'));
-  const asked = named === 'help' ? process.argv.at(-1) : named;
+  const last = process.argv.at(-1);
+  const asked = named !== 'help' ? named : last === 'help' ? undefined : last;
   for (const { name, about, load } of kinds) {
     const own = command.command(name).summary(about).description(about);
     if (name === asked) {
@@ -27,6 +28,7 @@ export async function define(command: Command): Promise<Command> {
   });
   // What is wrong is the kind, not the options of a kind that there is not.
   return command
+    .helpCommand(true)
     .allowExcessArguments()
     .allowUnknownOption(asked !== undefined && kinds.every(({ name }) => name !== asked));
 }

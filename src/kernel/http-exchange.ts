@@ -22,6 +22,8 @@ export interface Asking {
 }
 
 export interface AskEar {
+  /** The connection takes it from here. */
+  sending(): void;
   /** The whole request is with the operating system. */
   sent(): void;
   /** The first byte of any answer. */
@@ -137,7 +139,10 @@ export function overHttp1(socket: Duplex): WebConnection {
       }
     };
     // Before Node's own listener, which reads the whole head.
-    request.once('socket', () => socket.prependOnceListener('data', heard));
+    request.once('socket', () => {
+      socket.prependOnceListener('data', heard);
+      ear.sending();
+    });
     request.once('finish', () => ear.sent());
     request.on('information', ({ statusCode }) => ear.informational(statusCode));
     const answered = new Promise<Answered | WebTrouble>((resolve) => {
@@ -217,6 +222,8 @@ export function overHttp2(socket: Duplex, authority: string): WebConnection {
   session.on('error', (error: NodeError) => {
     broken ??= ofSocket() ?? troubleOf(error);
   });
+  // Half open is for HTTP/1.1: here nobody answers any more, and Node would wait for it for ever.
+  socket.once('end', () => socket.destroy());
   session.on('goaway', (code) => {
     going = true;
     if (code !== constants.NGHTTP2_NO_ERROR) {
@@ -233,6 +240,7 @@ export function overHttp2(socket: Duplex, authority: string): WebConnection {
         ear.firstByte();
       }
     };
+    ear.sending();
     const stream: ClientHttp2Stream = session.request(headersOf(asking), { endStream: asking.body === null });
     const closed = new Promise<void>((resolve) => {
       stream.once('close', resolve);

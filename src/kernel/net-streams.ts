@@ -232,7 +232,7 @@ class DuplexStream implements NetStream {
     while (at < to && !this.#connecting && !duplex.writableNeedDrain) {
       const room = Math.max(1, duplex.writableHighWaterMark - duplex.writableLength);
       const end = Math.min(to, at + room);
-      duplex.write(bytes.slice(at, end));
+      duplex.write(Uint8Array.prototype.slice.call(bytes, at, end));
       at = end;
       if (duplex.destroyed) {
         break;

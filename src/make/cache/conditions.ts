@@ -23,8 +23,11 @@ export function notModified(request: Fields, answer: Fields, now: number): boole
     );
   }
   const since = readDate(fieldOf(request, 'if-modified-since'), now);
+  if (since === null) {
+    return false;
+  }
   const changed = readDate(fieldOf(answer, 'last-modified') ?? fieldOf(answer, 'date'), now);
-  return since !== null && changed !== null && changed <= since;
+  return changed !== null && changed <= since;
 }
 
 /** The range may be cut out of this answer: If-Range names it, strongly, or is not there (RFC 9110, section 13.1.5). */

@@ -51,6 +51,9 @@ export function statusText({ question, fwdStatus, from, stored, collapsed }: Fat
 /** Behind what caches nearer to the origin said. */
 export function withStatus(fields: Fields, text: string): string[] {
   const before = fieldOf(fields, 'cache-status');
+  if (before === undefined) {
+    return [...fields, 'Cache-Status', text];
+  }
   const others = without(fields, (name) => name === 'cache-status');
-  return [...others, 'Cache-Status', before === undefined ? text : `${before}, ${text}`];
+  return [...others, 'Cache-Status', `${before}, ${text}`];
 }

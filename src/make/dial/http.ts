@@ -10,9 +10,12 @@ export interface HttpEar extends ExchangeEar {
   exchange(facts: HttpExchangeFacts): void;
 }
 
+/** What is asked this time, where it is not what the plan says. */
+export type HttpInstead = Partial<Pick<HttpPlan, 'url' | 'body'>>;
+
 export interface HttpClient {
   /** All hops of one request; the last of them is answered. Only the last one's head and body are told. */
-  request(ear: HttpEar, cancelled: AbortSignal, to?: URL): Promise<HttpExchangeFacts>;
+  request(ear: HttpEar, cancelled: AbortSignal, instead?: HttpInstead): Promise<HttpExchangeFacts>;
   readonly opened: number;
   close(): void;
 }
@@ -20,10 +23,11 @@ export interface HttpClient {
 export function createHttpClient(plan: HttpPlan): HttpClient {
   const pool = createHttpPool(plan);
   return {
-    async request(ear, cancelled, to = plan.url) {
+    async request(ear, cancelled, instead = {}) {
       const began = process.hrtime.bigint();
       const visited: string[] = [];
-      let current: Redirectable = { method: plan.method, url: to, fields: plan.fields, body: plan.body };
+      const { method, url, fields, body } = { ...plan, ...instead };
+      let current: Redirectable = { method, url, fields, body };
       for (;;) {
         const { whole } = plan.deadlines;
         const left = whole === null ? null : Math.max(0, whole - Number(process.hrtime.bigint() - began));

@@ -119,10 +119,9 @@ describe.skipIf(needs('curl').missing !== null)('curl', () => {
     expect(readFileSync(file, 'utf8')).toBe(lines);
   });
 
-  test('several files over HTTP/2 in one connection, as large as they are', async () => {
-    const urls = ['/data.bin', '/lines.txt', '/a.txt'].flatMap((path) => ['-o', '/dev/null', url(path)]);
-    const got = await curl('--http2-prior-knowledge', '-w', '%{http_version} %{size_download}\n', ...urls);
-    expect(got).toBe(`2 500000\n2 ${lines.length}\n2 10\n`);
+  test('takes a file over HTTP/2', async () => {
+    const format = ['-o', '/dev/null', '-w', '%{http_version} %{http_code} %{size_download}'];
+    expect(await curl('--http2-prior-knowledge', ...format, url('/data.bin'))).toBe('2 200 500000');
   });
 });
 
@@ -196,7 +195,8 @@ describe.skipIf(needs('nginx').missing !== null)('beside nginx', () => {
     ['/packed.css', { 'Accept-Encoding': 'gzip;q=0' }],
   ];
 
-  test.each(asked)('%s %j %s', async (path, headers = {}, method = 'GET') => {
+  const all = asked.map(([path, headers = {}, method = 'GET']) => ({ path, headers, method }));
+  test.each(all)('$method $path $headers', async ({ path, headers, method }) => {
     const [a, b] = [await theirs.get(path, headers, method), await mine.get(path, headers, method)];
     expect(said(b)).toEqual(said(a));
   });
@@ -221,10 +221,10 @@ describe.skipIf(needs('nginx').missing !== null)('beside nginx', () => {
   }
 
   test('where the two differ, ours follows RFC 9110: HEAD has no ranges, and a packed file has', async () => {
-    const both = async (...[path, headers, method]: Asked) =>
-      [await theirs.get(path, headers, method), await mine.get(path, headers, method)].map(
-        ({ status }) => status,
-      );
+    const both = async (path: string, headers: Record<string, string>, method = 'GET') => {
+      const replies = [await theirs.get(path, headers, method), await mine.get(path, headers, method)];
+      return replies.map(({ status }) => status);
+    };
     expect(await both('/a.txt', { Range: 'bytes=0-1' }, 'HEAD')).toEqual([206, 200]);
     expect(await both('/a.txt', { Range: 'bytes=5-2' })).toEqual([416, 200]);
     expect(await both('/packed.css', { 'Accept-Encoding': 'gzip', Range: 'bytes=0-9' })).toEqual([200, 206]);

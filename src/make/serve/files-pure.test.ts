@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { judge, rangeApplies } from './files/conditions.ts';
 import { partsOf } from './files/parts.ts';
-import { encoded, fromText, readTarget, shown } from './files/path.ts';
+import { bytesOf, encoded, readTarget } from './files/path.ts';
 import { planFrom } from './files/plan.ts';
 import { readRanges } from './files/ranges.ts';
 import { createRecent } from './files/recent.ts';
@@ -146,15 +146,16 @@ describe('paths', () => {
 
   test('every name comes back from its link', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', minLength: 1 }), (text) => {
-        const name = fromText(text.replace(/[/\0]/g, 'x'));
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 20 }), (bytes) => {
+        const name = Buffer.from(bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0x78 : byte))).toString(
+          'latin1',
+        );
         const read = readTarget(`/d/${encoded(name)}`);
         expect(name === '.' || name === '..' || (typeof read !== 'string' && read.names[1] === name)).toBe(
           true,
         );
-        expect(fromText(shown(name))).toBe(name);
+        expect(bytesOf(name).toString('latin1')).toBe(name);
       }),
-      { numRuns: 50 },
     );
   });
 });

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   linkSync,
@@ -11,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -104,6 +106,7 @@ describe('what is asked for', () => {
     const same = ['content-length', 'etag', 'last-modified', 'content-type'];
     expect(same.map((name) => head.headers[name])).toEqual(same.map((name) => got.headers[name]));
     expect((await raw.get('/empty.txt')).body.length).toBe(0);
+    expect((await raw.get(`/${'a'.repeat(5000)}`)).status).toBe(404);
   });
 
   test('anything but GET and HEAD is 405 with Allow', async () => {
@@ -352,7 +355,7 @@ describe('nothing outside', () => {
           expect([200, 301, 400, 403, 404]).toContain(got.status);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
@@ -436,6 +439,26 @@ describe('files that change while they are sent', () => {
     client.socket.resume();
     expect(await drained).toBe(0);
     await until(() => client.count() === LENGTH);
+  });
+
+  test('over HTTP/2 a download that is given up does not disturb the one beside it', async () => {
+    const { served } = await halfway();
+    const session = connectHttp2(`http://127.0.0.1:${served.port}`);
+    open.push(() => session.destroy());
+    const [given, kept] = ['/moving.bin', '/big.bin'].map((path) => session.request({ ':path': path }));
+    await once(given!, 'data');
+    given!.close(constants.NGHTTP2_CANCEL);
+    let count = 0;
+    kept!.on('data', (piece: Buffer) => {
+      count += piece.length;
+    });
+    await once(kept!, 'end');
+    expect(count).toBe(3_000_000);
+    await until(() => served.lines.length === 2);
+    expect(served.lines.map(({ what, result }) => `${what} ${result}`).sort()).toEqual([
+      'GET /big.bin 200',
+      'GET /moving.bin gone',
+    ]);
   });
 
   test('a client that goes away leaves no file open', async () => {

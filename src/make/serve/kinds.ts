@@ -49,6 +49,11 @@ export const kinds: readonly KindEntry[] = [
     load: () => import('./api.ts'),
   },
   {
+    name: 'files',
+    about: 'the files of a directory: ranges, conditions, types, listings, compression',
+    load: () => import('./files.ts'),
+  },
+  {
     name: 'proxy',
     about: 'stands in front of HTTP servers: cache, load balancing, files, passwords, compression',
     load: () => import('./proxy.ts'),

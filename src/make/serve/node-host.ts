@@ -45,27 +45,35 @@ export async function openNodeHost(
   let draining = false;
 
   function take(socket: Socket): void {
+    // Whoever uses it hears of the error as well; alone it would end the thread.
+    socket.on('error', () => {});
     if (common.maxConnections > 0 && sockets.size >= common.maxConnections) {
       waiting.push(socket);
       return;
     }
+    admit(socket);
+  }
+
+  function admit(socket: Socket): void {
     ledger.opened();
     sockets.add(socket);
     const path = address.kind === 'unix' ? address.path : null;
     const addresses = addressesOf(socket, path);
     const peer = peerText(addresses.remote);
     const client = addresses.remote.kind === 'unix' ? 'local' : addresses.remote.host;
-    // Whoever uses it hears of the error as well; alone it would end the thread.
-    socket.on('error', () => {});
     socket.once('close', () => {
       ledger.closed();
       sockets.delete(socket);
       if (draining) {
         drained++;
       }
-      const next = waiting.shift();
+      // Some gave up while they waited.
+      let next = waiting.shift();
+      while (next?.destroyed === true) {
+        next = waiting.shift();
+      }
       if (next !== undefined) {
-        take(next);
+        admit(next);
       }
     });
     service.connection(spoilt(socket), peer, client);
@@ -108,10 +116,18 @@ export async function openNodeHost(
     drain(done) {
       draining = true;
       socketFile?.remove();
+      let unheard = 0;
+      const late = setTimeout(() => {
+        for (const socket of waiting.splice(0)) {
+          unheard++;
+          socket.destroy();
+        }
+      }, common.drainNs / 1e6);
       const finish = async (): Promise<void> => {
-        const dropped = await service.drain();
+        const dropped = (await service.drain()) + unheard;
+        clearTimeout(late);
         await end();
-        done({ drained: Math.max(0, drained - dropped), dropped });
+        done({ drained: Math.max(0, drained + unheard - dropped), dropped });
       };
       if (acceptor === null) {
         void finish();

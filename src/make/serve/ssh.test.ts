@@ -446,6 +446,56 @@ describe.skipIf(missing)('a client that OpenSSH is not', () => {
 });
 
 describe.skipIf(missing)('SFTP', () => {
+  it('answers in the order of the requests, also when a later one is done sooner', async () => {
+    const server = await start();
+    writeFileSync(join(server.dir, 'large'), Buffer.alloc(1 << 20));
+    const client = new ssh2.Client();
+    const privateKey = await readFile(keyFile);
+    const [INIT, OPEN, READ, UNKNOWN] = [1, 3, 5, 99];
+    const number = (value: number): Buffer => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32BE(value);
+      return bytes;
+    };
+    const text = (value: Buffer): Buffer => Buffer.concat([number(value.length), value]);
+    const packet = (type: number, ...fields: Buffer[]): Buffer =>
+      text(Buffer.concat([Buffer.of(type), ...fields]));
+    await new Promise<void>((resolve, reject) => {
+      client.on('ready', resolve).on('error', reject);
+      client.connect({ host: '127.0.0.1', port: server.port, username: 'anna', privateKey });
+    });
+    const stream = await new Promise<ClientChannel>((resolve, reject) => {
+      // Not `sftp`: that would speak for us.
+      const raw = client as unknown as {
+        subsys(name: string, done: (error: Error, opened: ClientChannel) => void): void;
+      };
+      raw.subsys('sftp', (error, opened) => (error ? reject(error) : resolve(opened)));
+    });
+    let got = Buffer.alloc(0);
+    const answers: Buffer[] = [];
+    stream.on('data', (bytes: Buffer) => {
+      got = Buffer.concat([got, bytes]);
+      while (got.length >= 4 && got.length >= 4 + got.readUInt32BE(0)) {
+        answers.push(got.subarray(4, 4 + got.readUInt32BE(0)));
+        got = got.subarray(4 + got.readUInt32BE(0));
+      }
+    });
+    stream.write(packet(INIT, number(3)));
+    stream.write(packet(OPEN, number(1), text(Buffer.from('/large')), number(1), number(0)));
+    await until(() => answers.length === 2);
+    const handle = answers[1]!.subarray(5);
+    const ids = Array.from({ length: 40 }, (_, index) => index + 10);
+    const asked = ids.map((id) =>
+      id % 2 === 0
+        ? packet(READ, number(id), handle, number(0), number(0), number(30_000))
+        : packet(UNKNOWN, number(id)),
+    );
+    stream.write(Buffer.concat(asked));
+    await until(() => answers.length === 2 + ids.length);
+    expect(answers.slice(2).map((answer) => answer.readUInt32BE(1))).toEqual(ids);
+    client.end();
+  });
+
   it('puts, gets, lists, renames, links, makes and removes', async () => {
     const server = await start();
     writeFileSync(join(scratch, 'local'), 'x'.repeat(700_000));

@@ -8,7 +8,7 @@ import { SockscopeError } from '../../errors.ts';
 import { connectTo } from './connect.ts';
 import type { Ask, SshConnection, SshSettings } from './connection.ts';
 
-const { missing } = needs('sshd', 'ssh', 'ssh-keygen', 'ssh-agent', 'ssh-add');
+const { missing } = needs('linux', 'sshd', 'ssh', 'ssh-keygen', 'ssh-agent', 'ssh-add');
 
 /** Answers from a list; `asked` is what it was asked. */
 function person(...answers: (string | null)[]): Ask & { readonly asked: string[]; readonly told: string[] } {
@@ -128,6 +128,13 @@ describe.skipIf(missing)('a connection to sshd', () => {
     expect(readFileSync(knownHosts, 'utf8')).toMatch(/^# no line end\n\|1\|/);
     const found = spawnSync('ssh-keygen', ['-F', `[127.0.0.1]:${sshd.port}`, '-f', knownHosts]);
     expect(found.status).toBe(0);
+  });
+
+  test('known_hosts that cannot be written is said, and the key is believed this once', async () => {
+    const ask = nobody();
+    const knownHosts = '/proc/nowhere/known_hosts';
+    await connected({ configFile: sshd.config, knownHosts, acceptNew: true }, ask);
+    expect(ask.told.join()).toContain(`believed this once: ${knownHosts} could not be written (ENOENT`);
   });
 
   test('a changed key is refused, whoever is there and whatever was allowed, with both keys, the place and the way out', async () => {

@@ -76,7 +76,7 @@ describe.skipIf(missing)('our client and our server', () => {
   const logins = (): string[] =>
     served.lines
       .map(({ what, result }) => `${what.replace(/SHA256:\S+/, 'SHA256:…')}: ${result}`)
-      .filter((line) => line.startsWith('login'));
+      .filter((line) => line.includes('by password'));
 
   describe('a login', () => {
     test('by key asks nothing; the host is known by the fingerprint that the server showed', async () => {
@@ -253,9 +253,13 @@ describe.skipIf(missing)('our client and our server', () => {
       });
       expect(await stubborn.ended).toEqual({ kind: 'deadline', gone: true });
       expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
+      // As long as one more command takes that looks for others.
+      await (await start('ps -A -o pid=; sleep 0.1')).ended;
       input.end('still here');
       expect(await bystander.ended).toEqual({ kind: 'exit', status: 4 });
       expect(heard).toBe('still here');
+      await vi.waitFor(() => expect(served.lines.map(({ what }) => what)).toContain('exec cat; exit 4'));
+      expect(served.lines.filter(({ what }) => what.includes('kill -s'))).toEqual([]);
       await other.end();
     });
   });

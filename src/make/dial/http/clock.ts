@@ -74,9 +74,14 @@ export class RequestClock {
     return Number(process.hrtime.bigint() - this.#began);
   }
 
-  /** The phase before it ends at the same moment. */
+  /** It ended, now or a moment ago; until the next begins the time is our own. */
+  end(at = this.now()): void {
+    this.#end(true, at);
+  }
+
+  /** A phase that still runs ends at the same moment. */
   begin(name: HttpPhaseName): void {
-    this.#end(true);
+    this.end();
     this.#running = { name, from: this.now() };
     const limit = LIMITS[name];
     const ns = limit === null ? null : this.#deadlines[limit.of];
@@ -87,7 +92,7 @@ export class RequestClock {
 
   /** Everything is over; false: in the middle of a phase. */
   finish(done: boolean): void {
-    this.#end(done);
+    this.#end(done, this.now());
     if (this.#whole !== null) {
       clearTimeout(this.#whole);
     }
@@ -102,14 +107,14 @@ export class RequestClock {
     return setTimeout(run, Math.min(MOST_MS, Math.max(0, ns / NS_PER_MS)));
   }
 
-  #end(done: boolean): void {
+  #end(done: boolean, at: number): void {
     if (this.#limit !== null) {
       clearTimeout(this.#limit);
       this.#limit = null;
     }
     if (this.#running !== null) {
       const { name, from } = this.#running;
-      this.#phases.push({ name, from, ns: this.now() - from, done });
+      this.#phases.push({ name, from, ns: Math.max(0, at - from), done });
       this.#running = null;
     }
   }

@@ -126,6 +126,7 @@ function connectAny(
 ): Promise<Connected | SockscopeError | null> {
   const tries: HttpTry[] = [];
   const running = new Map<Address, Dialling>();
+  let answered = 0;
   const tell = (address: Address, outcome: string): void => {
     tries.push({ address: addressText(address), outcome, ns: running.get(address)?.took() ?? 0 });
   };
@@ -138,10 +139,13 @@ function connectAny(
       begin(address, done) {
         const dialling = dialSocket(address, { source: null, prepare: () => 0 }, (result) => {
           if (typeof result !== 'number') {
+            // What comes between the kernel's answer and this line is not the network's.
+            answered = Math.min(clock.now(), begun + dialling.took());
             tell(address, 'connected');
           }
           done(result);
         });
+        const begun = clock.now();
         running.set(address, dialling);
         return dialling;
       },
@@ -153,6 +157,9 @@ function connectAny(
         return { cancel: () => clearTimeout(timer) };
       },
       over(winner, errno) {
+        if (winner !== null) {
+          clock.end(answered);
+        }
         finish(
           winner === null
             ? refusal(where, tries, errno, path)

@@ -91,7 +91,7 @@ export async function exchange(
           ? `${server} had begun its answer, but not ended its head`
           : `${server} answered ${head.status}, and ${progress()} had come`;
       default:
-        return 'nothing had begun';
+        return connection === null && stood === undefined ? 'nothing had begun' : accepted;
     }
   };
   const announced = (): number | null => {
@@ -99,6 +99,7 @@ export async function exchange(
     return length === null ? null : Number(length);
   };
   const progress = (): string => `${received}${announced() === null ? '' : ` of ${announced()}`} bytes`;
+  pool.prepare(url);
   const clock = new RequestClock(plan.deadlines, whole, reached, cancelled);
   const standing = (): Reached => ({
     where,
@@ -117,7 +118,6 @@ export async function exchange(
     connection = taken;
     const reused = taken.uses > 0;
     taken.uses += 1;
-    clock.begin('send');
     const target =
       url.protocol === 'http:' && plan.proxy !== null
         ? `${url.origin}${url.pathname}${url.search}`
@@ -125,6 +125,7 @@ export async function exchange(
     const asking = taken.web.ask(
       { method, target, scheme: url.protocol.slice(0, -1), fields: asked(plan, request), body: request.body },
       {
+        sending: () => clock.begin('send'),
         sent() {
           if (clock.phase === 'send') {
             clock.begin('first byte');
@@ -172,6 +173,7 @@ export async function exchange(
     head = { url: url.href, version, status, statusText, fields };
     let encoded = '';
     try {
+      answered.body.once('end', () => clock.end());
       ear.head(head);
       const counter = new Transform({
         transform(chunk: Buffer, _encoding, done) {

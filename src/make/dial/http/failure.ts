@@ -60,6 +60,10 @@ export function failureOf({ code, message, bytes }: WebTrouble, reached: Reached
       `\`sockscope dial ${where}\` shows every byte.`,
     );
   }
+  // What nghttp2 calls a body that is shorter than it was announced (RFC 9113 section 8.1.1).
+  if (second && head && message.includes('PROTOCOL_ERROR') && received < (announced ?? 0)) {
+    return truncated(reached);
+  }
   if (second && (code.startsWith('ERR_HTTP2') || code === 'GOAWAY' || code === 'EPROTO')) {
     return failed(
       'HTTP2',

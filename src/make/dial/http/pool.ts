@@ -2,12 +2,13 @@
 import type { Duplex } from 'node:stream';
 import { SockscopeError } from '../../../errors.ts';
 import { openTunnel, overHttp1, overHttp2, type WebConnection } from '../../../kernel/http-exchange.ts';
+import type { SecureContext } from '../../../kernel/tls.ts';
 import type { HttpConnectionFacts, HttpTlsFacts } from '../../../session/http-exchange.ts';
 import { addressText } from '../addresses.ts';
 import type { RequestClock } from './clock.ts';
 import { connectFor } from './connect.ts';
 import { hostOf, type ProxyPlan, portOf, type WayPlan } from './plan.ts';
-import { secureFor } from './secure.ts';
+import { contextFor, secureFor } from './secure.ts';
 
 export interface HttpConnection {
   readonly web: WebConnection;
@@ -16,6 +17,8 @@ export interface HttpConnection {
 }
 
 export interface HttpPool {
+  /** What takes time here and says nothing about the network. */
+  prepare(url: URL): void;
   /** Null: the clock says why. With `fresh` none that was used before. */
   take(url: URL, clock: RequestClock, fresh: boolean): Promise<HttpConnection | SockscopeError | null>;
   give(url: URL, connection: HttpConnection): void;
@@ -28,7 +31,13 @@ export function createHttpPool(way: WayPlan): HttpPool {
   const kept = new Map<string, HttpConnection[]>();
   const all = new Set<HttpConnection>();
   let opened = 0;
+  let context: SecureContext | SockscopeError | null = null;
   return {
+    prepare({ protocol }) {
+      if (protocol === 'https:') {
+        context ??= contextFor(way);
+      }
+    },
     async take(url, clock, fresh) {
       const idle = kept.get(url.origin) ?? [];
       for (let one = idle.pop(); one !== undefined; one = idle.pop()) {
@@ -38,7 +47,7 @@ export function createHttpPool(way: WayPlan): HttpPool {
         one.web.close();
         all.delete(one);
       }
-      const made = await connect(way, url, clock);
+      const made = context instanceof SockscopeError ? context : await connect(way, context, url, clock);
       if (made !== null && !(made instanceof SockscopeError)) {
         opened += 1;
         all.add(made);
@@ -68,6 +77,7 @@ export function createHttpPool(way: WayPlan): HttpPool {
 
 async function connect(
   way: WayPlan,
+  context: SecureContext | null,
   url: URL,
   clock: RequestClock,
 ): Promise<HttpConnection | SockscopeError | null> {
@@ -83,7 +93,7 @@ async function connect(
   socket.on('error', () => {});
   let tls: HttpTlsFacts | null = null;
   let second = way.protocols === 'h2 at once';
-  if (url.protocol === 'https:') {
+  if (context !== null && url.protocol === 'https:') {
     if (proxy !== null) {
       const through = await tunnel(proxy, socket, addressText({ kind: 'tcp', host, port }), clock);
       if (through === null || through instanceof SockscopeError) {
@@ -92,7 +102,7 @@ async function connect(
       }
       socket = through;
     }
-    const secured = await secureFor(way, socket, host, port, clock);
+    const secured = await secureFor(way, context, socket, host, port, clock);
     if (secured === null || secured instanceof SockscopeError) {
       socket.destroy();
       return secured;

@@ -21,7 +21,8 @@ interface Trouble {
   readonly message: string;
 }
 
-function contextOf({ tls }: WayPlan): SecureContext | SockscopeError {
+/** Reading the authorities of a system takes longer than most handshakes: once for all connections, and outside their time. */
+export function contextFor({ tls }: WayPlan): SecureContext | SockscopeError {
   try {
     const { certificate, key } = tls;
     return dialContext({ authority: tls.only, certificate, key }, tls.only === null ? tls.besides : null);
@@ -92,16 +93,13 @@ const OFFERS: Readonly<Record<WayPlan['protocols'], readonly string[]>> = {
 /** Null: the clock says why. */
 export function secureFor(
   way: WayPlan,
+  context: SecureContext,
   under: Duplex,
   host: string,
   port: number,
   clock: RequestClock,
 ): Promise<SecuredHttp | SockscopeError | null> {
   clock.begin('tls');
-  const context = contextOf(way);
-  if (context instanceof SockscopeError) {
-    return Promise.resolve(context);
-  }
   const plan = asDialPlan(way, host, port);
   const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const failed = (trouble: Trouble): SockscopeError =>
@@ -128,6 +126,7 @@ export function secureFor(
     socket.once('close', ended);
     clock.signal.addEventListener('abort', stop, { once: true });
     socket.once('secureConnect', () => {
+      clock.end();
       const second = socket.alpnProtocol === 'h2';
       if (way.protocols === 'h2 at once' && !second) {
         finish(failed({ code: 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL', message: '' }));

@@ -42,9 +42,7 @@ export function readAnswer(value: unknown): RpcAnswer {
   }
   const { id = null, result, error } = value;
   if (error !== undefined && error !== null) {
-    const { code, message, data } = isObject(error)
-      ? error
-      : { code: null, message: error, data: undefined };
+    const { code, message, data } = isObject(error) ? error : { code: null, message: error, data: undefined };
     return {
       kind: 'error',
       id,

@@ -4,7 +4,7 @@ import { SockscopeError } from '../../../errors.ts';
 import type { Dialled } from '../../../kernel/dial-socket.ts';
 import { createFrames } from '../../serve/rpc/frames.ts';
 import { connectTcp, connectUnix } from '../connect.ts';
-import { failureOf, firstBytes } from '../http/failure.ts';
+import { firstBytes } from '../http/failure.ts';
 import type { HttpPlan } from '../http/plan.ts';
 import { createHttpClient } from '../http.ts';
 import type { DialEar, DialPlan } from '../kind.ts';
@@ -32,7 +32,13 @@ export function failed(name: string, what: string, hint: string): SockscopeError
 
 function silentEar(): DialEar {
   const began = process.hrtime.bigint();
-  return { now: () => Number(process.hrtime.bigint() - began), tell() {}, arrived() {}, room() {}, over() {} };
+  return {
+    now: () => Number(process.hrtime.bigint() - began),
+    tell() {},
+    arrived() {},
+    room() {},
+    over() {},
+  };
 }
 
 function notJson(where: string, bytes: Uint8Array, why: string): SockscopeError {
@@ -60,7 +66,9 @@ export async function streamWay(
 ): Promise<RpcWay | SockscopeError> {
   const quiet = silentEar();
   const dialled: Dialled | SockscopeError =
-    plan.scheme === 'unix' ? await connectUnix(plan, quiet, cancelled) : await connectTcp(plan, quiet, cancelled);
+    plan.scheme === 'unix'
+      ? await connectUnix(plan, quiet, cancelled)
+      : await connectTcp(plan, quiet, cancelled);
   if (dialled instanceof SockscopeError) {
     return dialled;
   }
@@ -81,14 +89,24 @@ export async function streamWay(
   socket.on('data', (bytes: Buffer) => {
     const wrong = over ? '' : frames.take(bytes, 0, bytes.length, (text) => ear.text(text));
     if (wrong !== '') {
-      end(notJson(where, bytes, wrong.replace('a request is an', 'an answer is an').replace('a request', 'an answer')));
+      end(
+        notJson(
+          where,
+          bytes,
+          wrong.replace('a request is an', 'an answer is an').replace('a request', 'an answer'),
+        ),
+      );
     }
   });
   socket.once('end', () =>
     end(
       frames.held === 0
         ? endedWell(where)
-        : failed('CUT', `${where} closed the connection inside an answer, after ${frames.held} bytes of it.`, 'Its log may say why.'),
+        : failed(
+            'CUT',
+            `${where} closed the connection inside an answer, after ${frames.held} bytes of it.`,
+            'Its log may say why.',
+          ),
     ),
   );
   socket.on('error', (error: NodeJS.ErrnoException) =>
@@ -122,19 +140,16 @@ const NO_CONTENT = new Set([202, 204]);
 
 /** One text in a POST, one in its answer; over a connection that is kept. */
 export function httpWay(plan: HttpPlan, where: string, ear: WayEar, cancelled: AbortSignal): RpcWay {
-  const waiting: string[] = [];
-  let client = createHttpClient(plan);
+  const client = createHttpClient(plan);
   let running: Promise<void> = Promise.resolve();
-  client.close();
 
   async function post(text: string, answered: boolean): Promise<void> {
-    client = createHttpClient({ ...plan, body: Buffer.from(text) });
     const chunks: Uint8Array[] = [];
     const { failure, status, statusText } = await client.request(
       { head() {}, body: (bytes) => void chunks.push(bytes), exchange() {} },
       cancelled,
+      { body: Buffer.from(text) },
     );
-    client.close();
     const body = Buffer.concat(chunks);
     if (failure !== null) {
       ear.ended(new SockscopeError(failure.code, failure.message, failure.hint, 1));
@@ -150,13 +165,18 @@ export function httpWay(plan: HttpPlan, where: string, ear: WayEar, cancelled: A
         ),
       );
     } else if (answered) {
-      ear.ended(failed('EMPTY', `${where} answered ${status} without a body.`, 'It took the call for a notification.'));
+      ear.ended(
+        failed(
+          'EMPTY',
+          `${where} answered ${status} without a body.`,
+          'It took the call for a notification.',
+        ),
+      );
     }
   }
 
   return {
     send(text, answered) {
-      waiting.push(text);
       running = running.then(() => post(text, answered));
     },
     drained: () => running,
@@ -195,7 +215,11 @@ export async function webSocketWay(
   });
   socket.on('error', (error: NodeJS.ErrnoException) =>
     end(
-      failed('WS', `${where} does not speak WebSocket: ${error.message}.`, '`sockscope dial http` shows what it answers.'),
+      failed(
+        'WS',
+        `${where} does not speak WebSocket: ${error.message}.`,
+        '`sockscope dial http` shows what it answers.',
+      ),
     ),
   );
   socket.once('close', (code, reason) =>

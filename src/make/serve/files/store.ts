@@ -25,7 +25,7 @@ export interface Store {
   open(path: string, about: BigIntStats): Opened | Absent | 'busy';
 }
 
-export const SMALL = 64 * 1024;
+const SMALL = 64 * 1024;
 const MEMORY = 16 * 2 ** 20;
 /** The kernel's clock for files ticks every 1 to 10 ms: what was written just now may be written again with the same time. */
 const SETTLED = 100;

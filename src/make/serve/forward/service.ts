@@ -77,7 +77,7 @@ export function forwardHandler(house: NodeHouse, plan: ForwardPlan): WebHandler 
             body,
             mostBody: house.common.maxBody,
             timeoutMs,
-            signal: waiting?.signal ?? null,
+            waiting,
             upgrade: false,
           });
           waiting?.note(`${authority} ${(performance.now() - began).toFixed(1)} ms`);

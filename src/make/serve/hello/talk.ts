@@ -115,11 +115,17 @@ export class HelloTalk implements Talk {
   drain(): void {
     this.#draining = true;
     if (this.#isIdle()) {
-      this.#desk.house.reactor.after(DRAIN_GRACE_NS, () => {
+      const { reactor } = this.#desk.house;
+      // On a machine that stood still the grace is over before what has arrived was looked at.
+      const end = (): void => {
+        if (this.#isIdle()) {
+          this.readable();
+        }
         if (this.#isIdle()) {
           this.#linger();
         }
-      });
+      };
+      reactor.after(DRAIN_GRACE_NS, () => reactor.soon(end));
     }
   }
 

@@ -167,14 +167,16 @@ export function lineTalk(room: Room, stream: Stream, visit: Visit): LineTalk {
       }
     },
     drain() {
-      // A request may be on its way.
-      house.reactor.after(DRAIN_GRACE_NS, () => {
+      // A request may be on its way; on a machine that stood still it has arrived, and nobody has looked yet.
+      const end = (): void => {
+        talk.readable(stream);
         if (!ended) {
           gathered += 'BYE the server ends\r\n';
           last ||= 'closed by the server';
           send();
         }
-      });
+      };
+      house.reactor.after(DRAIN_GRACE_NS, () => house.reactor.soon(end));
     },
     dropped() {
       ended = true;

@@ -2,7 +2,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Destination, RequestHead, WebClient } from '../../../kernel/web-client.ts';
-import type { WebRequest } from '../web/handler.ts';
+import type { Exchange, WebRequest } from '../web/handler.ts';
 
 export interface Failure {
   readonly kind: 'failed';
@@ -36,7 +36,8 @@ export interface Order {
   /** Bytes; 0 is no limit. */
   readonly mostBody: number;
   readonly timeoutMs: number;
-  readonly signal: AbortSignal | null;
+  /** Whoever waits for the answer; null is nobody. */
+  readonly waiting: Pick<Exchange, 'whenGone'> | null;
   readonly upgrade: boolean;
 }
 
@@ -50,7 +51,7 @@ class Trouble extends Error {
 }
 
 export function ask(client: WebClient, to: Destination, order: Order): Promise<Came | Upgraded | Failure> {
-  const { body, signal, timeoutMs } = order;
+  const { body, waiting, timeoutMs } = order;
   const request = client.ask(to, order.head, order.upgrade);
   let stood = false;
   let bodySent = false;
@@ -67,7 +68,6 @@ export function ask(client: WebClient, to: Destination, order: Order): Promise<C
     }, timeoutMs);
     const gone = () => request.destroy(new Trouble('EGONE'));
     const beat = () => void late.refresh();
-    signal?.addEventListener('abort', gone, { once: true });
 
     const stand = () => {
       stood = true;
@@ -107,11 +107,10 @@ export function ask(client: WebClient, to: Destination, order: Order): Promise<C
     });
     request.once('close', () => {
       clearTimeout(late);
-      signal?.removeEventListener('abort', gone);
+      stay?.();
     });
-    if (signal?.aborted === true) {
-      gone();
-    } else if (body === null) {
+    const stay = waiting?.whenGone(gone);
+    if (body === null && !request.destroyed) {
       request.end();
     }
   });

@@ -27,8 +27,10 @@ export function readAsked(request: WebRequest, secure: boolean): Asked | string 
   const fields = second ? fromSecond(request as Http2ServerRequest) : request.rawHeaders;
   const target = request.url ?? '';
   const whole = ABSOLUTE.exec(target);
-  const named = second ? (request as Http2ServerRequest).authority : request.headers.host;
-  const authority = (whole === null ? (named ?? request.headers.host ?? '') : whole[2]!).toLowerCase();
+  // Node would make an object of all fields for `headers`.
+  const host = fieldOf(fields, 'host') ?? '';
+  const named = second ? ((request as Http2ServerRequest).authority ?? host) : host;
+  const authority = (whole === null ? named : whole[2]!).toLowerCase();
   const path = whole === null ? target : whole[3]!.startsWith('/') ? whole[3]! : `/${whole[3]!}`;
   if (!AUTHORITY.test(authority)) {
     return 'this is no host';
@@ -64,8 +66,14 @@ function fromSecond({ rawHeaders, headers }: Http2ServerRequest): Fields {
   return headers.cookie === undefined ? fields : [...fields, 'cookie', headers.cookie];
 }
 
+/** What may make a path another one when it is read. */
+const NOT_PLAIN = /[%?\0]|\/[/.]/;
+
 /** As locations and files are looked up: decoded, without `.`, `..` and empty parts. Null: it cannot be decoded, or leaves the root. */
 export function plainPath(path: string): string | null {
+  if (path.startsWith('/') && !NOT_PLAIN.test(path)) {
+    return path;
+  }
   const before = path.split('?', 1)[0]!;
   let decoded: string;
   try {

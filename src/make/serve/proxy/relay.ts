@@ -41,6 +41,8 @@ export interface Relay {
   readonly tally: Tally;
 }
 
+/** From here on a status says nothing about what else will come. */
+const FAILED = 500;
 const NOTHING: Fate = { question: null, fwdStatus: null, from: null, stored: false, collapsed: false };
 
 export async function relay(
@@ -86,10 +88,10 @@ export async function relay(
       }
       return;
     }
-    const waits = verdict.question.shareable ? collapse.join(request.uri) : undefined;
+    const waits = verdict.question.shareable ? collapse.join(request.uri, Date.now()) : undefined;
     leads = waits === null;
     if (waits && (await patiently(waits)) === 'look') {
-      if (exchange.signal.aborted) {
+      if (exchange.aborted) {
         return;
       }
       collapsed = true;
@@ -146,7 +148,10 @@ export async function relay(
       return;
     }
     const keeper = outcome.do === 'pass' ? outcome.keeper : null;
-    if (keeper?.isForOthers !== true) {
+    if (leads && keeper?.isForOthers !== true && head.status < FAILED) {
+      leads = false;
+      collapse.apart(request.uri, Date.now());
+    } else if (keeper?.isForOthers !== true) {
       done('ask');
     }
     const shown = told(
@@ -201,10 +206,9 @@ function keep(keeper: Keeper | null, whole: boolean): void {
 /** A stale answer has just been sent; the next one is to be fresh (RFC 5861, section 3). */
 async function refresh(cache: Cache, collapse: Collapse, job: Job, question: Question): Promise<void> {
   const { uri } = question.request;
-  if (collapse.isAsked(uri)) {
+  if (!collapse.lead(uri)) {
     return;
   }
-  void collapse.join(uri);
   try {
     const reached = await job.send(question.fields, null);
     if (reached.kind === 'reached') {

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { statusText } from '../../../kernel/web-server.ts';
-import type { Fields } from '../../cache/fields.ts';
+import { type Fields, fieldOf } from '../../cache/fields.ts';
 import type { Head } from '../../cache/stored.ts';
 import type { WebResponse } from '../web/handler.ts';
 import { isSecond } from '../web/versions.ts';
@@ -100,8 +100,16 @@ export function sendStream(
     if (isSecond(response) ? response.stream.destroyed : response.destroyed) {
       source.destroy();
     }
+    let left = pack === null ? Number(fieldOf(head.fields, 'content-length') ?? -1) : -1;
     source.on('data', (piece: Buffer) => {
       each(piece);
+      if (left === piece.length) {
+        // All of it is there: its end leaves with it.
+        whole = true;
+        out.end(piece);
+        return;
+      }
+      left -= piece.length;
       if (!out.write(piece)) {
         source.pause();
       }

@@ -67,5 +67,6 @@ export function framing(fields: Fields, hasBody: boolean): string[] {
 }
 
 export function passedHere(fields: Fields, id: string): boolean {
-  return (fieldOf(fields, 'via') ?? '').split(',').some((one) => one.trim().split(/\s+/)[1] === id);
+  const via = fieldOf(fields, 'via');
+  return via?.split(',').some((one) => one.trim().split(/\s+/)[1] === id) === true;
 }

@@ -1,7 +1,7 @@
 /** Asks the upstreams of a location until one answers; again only where nothing can have happened twice. */
 import { type Fields, fieldOf } from '../../cache/fields.ts';
 import type { NodeHouse } from '../kind.ts';
-import type { WebRequest } from '../web/handler.ts';
+import type { Exchange, WebRequest } from '../web/handler.ts';
 import { ask, type Came, type Failure, type Upgraded } from './ask.ts';
 import type { Asked } from './asked.ts';
 import { refusalFor } from './failure.ts';
@@ -35,12 +35,12 @@ export interface Parcel {
   readonly fields: Fields;
   readonly body: WebRequest | null;
   /** Null: nobody waits who could go away. */
-  readonly signal: AbortSignal | null;
+  readonly waiting: Exchange | null;
   /** What to upgrade to; empty for nothing. */
   readonly upgrade: string;
 }
 
-export async function tryUpstreams(errand: Errand, { fields, body, signal, upgrade }: Parcel): Promise<Try> {
+export async function tryUpstreams(errand: Errand, { fields, body, waiting, upgrade }: Parcel): Promise<Try> {
   const { house, location, asked, request, client, id } = errand;
   const { route, upstreams } = location;
   const { scheme, authority, method } = asked;
@@ -64,7 +64,7 @@ export async function tryUpstreams(errand: Errand, { fields, body, signal, upgra
       body,
       mostBody: house.common.maxBody,
       timeoutMs: route.timeoutMs,
-      signal,
+      waiting,
       upgrade: upgrade !== '',
     });
     ended(upstream, outcome);
@@ -113,10 +113,11 @@ export function sendUp(errand: Errand): Job['send'] {
   return async (fields, waiting): Promise<Reached | NotReached> => {
     const began = performance.now();
     const body = waiting !== null && asked.hasBody ? request : null;
-    const signal = waiting?.signal ?? null;
-    const { upstream, outcome } = await tryUpstreams(errand, { fields, body, signal, upgrade: '' });
+    const { upstream, outcome } = await tryUpstreams(errand, { fields, body, waiting, upgrade: '' });
     const { target } = upstream;
-    waiting?.note(`upstream ${target.text} ${(performance.now() - began).toFixed(1)} ms`);
+    if (errand.house.wantsLines) {
+      waiting?.note(`upstream ${target.text} ${(performance.now() - began).toFixed(1)} ms`);
+    }
     if (outcome.kind === 'failed') {
       if (outcome.code === 'EGONE') {
         return { kind: 'not reached', refusal: null, down: false };

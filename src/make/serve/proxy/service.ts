@@ -92,7 +92,7 @@ export function proxyHandler(house: NodeHouse, plan: ProxyPlan): WebHandler {
         plain(response, 200, statusJson(locations, caching), ['Cache-Control', 'no-store']);
         return;
       }
-      if (await servedFile(route, asked, path, response, exchange)) {
+      if (route.tryFiles !== '' && (await servedFile(route, asked, path, response, exchange))) {
         return;
       }
       const { method, authority, scheme, fields } = asked;
@@ -156,7 +156,7 @@ async function servedFile(
   response: WebResponse,
   exchange: Exchange,
 ): Promise<boolean> {
-  if (tryFiles === '' || (method !== 'GET' && method !== 'HEAD')) {
+  if (method !== 'GET' && method !== 'HEAD') {
     return false;
   }
   const found = await findFile(tryFiles, path, fields);

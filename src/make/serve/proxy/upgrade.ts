@@ -62,7 +62,7 @@ export async function upgradeThrough(
   const wished = request.headers.upgrade ?? '';
   const { upstream, outcome } = await tryUpstreams(
     { house, location, asked, request, client: exchange.client, id },
-    { fields: asked.fields, body: null, signal: exchange.signal, upgrade: wished },
+    { fields: asked.fields, body: null, waiting: exchange, upgrade: wished },
   );
   const name = upstream.target.text;
   exchange.note(`upstream ${name}`);

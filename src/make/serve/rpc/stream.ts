@@ -133,13 +133,15 @@ function talk(house: RawHouse, methods: Methods, stream: Stream, visit: Visit): 
         return;
       }
       draining = true;
-      // A request may be on its way.
-      house.reactor.after(DRAIN_GRACE_NS, () => {
+      // A request may be on its way; on a machine that stood still it has arrived, and nobody has looked yet.
+      const end = (): void => {
+        readable();
         if (!ended) {
           last ||= 'closed by the server';
           send();
         }
-      });
+      };
+      house.reactor.after(DRAIN_GRACE_NS, () => house.reactor.soon(end));
     },
   };
 }

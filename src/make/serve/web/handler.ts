@@ -16,6 +16,10 @@ export interface Exchange {
   readonly secure: boolean;
   /** Aborts when the client goes away before the answer is complete, or the server ends at once. Its reason is an Error that says which. */
   readonly signal: AbortSignal;
+  /** What `signal` tells, without making one: a signal and its listener cost several microseconds for each request. */
+  readonly aborted: boolean;
+  /** Calls `act` once `aborted` is true, which may be at once. What it returns takes that back. */
+  whenGone(act: () => void): () => void;
   /** Added to the access line, behind what was said before: `hit`, `cancelled: upstream fetch`. */
   note(text: string): void;
 }

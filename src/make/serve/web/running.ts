@@ -1,6 +1,7 @@
 /** One request while it is answered: what the handler may know of it, and what becomes its access line. */
 import { bodyBytes } from '../../../kernel/web-server.ts';
 import type { NodeHouse } from '../kind.ts';
+import { mayCarryBody } from './body.ts';
 import type { Exchange, WebRequest, WebResponse } from './handler.ts';
 import type { Line } from './line.ts';
 
@@ -16,6 +17,7 @@ export class Running implements Exchange {
   readonly request: WebRequest;
   #abort: AbortController | null = null;
   #why: Error | null = null;
+  #acts: (() => void)[] = [];
   #notes: string;
   #received = 0;
   #result = 'gone';
@@ -62,6 +64,17 @@ export class Running implements Exchange {
     return this.#why !== null;
   }
 
+  whenGone(act: () => void): () => void {
+    if (this.aborted) {
+      act();
+      return () => {};
+    }
+    this.#acts.push(act);
+    return () => {
+      this.#acts = this.#acts.filter((one) => one !== act);
+    };
+  }
+
   note(text: string): void {
     this.#notes = this.#notes === '' ? text : `${this.#notes}, ${text}`;
   }
@@ -71,6 +84,9 @@ export class Running implements Exchange {
     if (this.#why === null) {
       this.#why = new Error(why);
       this.#abort?.abort(this.#why);
+      for (const act of this.#acts.splice(0)) {
+        act();
+      }
     }
   }
 
@@ -124,12 +140,7 @@ export class Running implements Exchange {
   }
 
   #countReceived(request: WebRequest): void {
-    const { headers, method } = request;
-    if (
-      headers['content-length'] !== undefined ||
-      headers['transfer-encoding'] !== undefined ||
-      (request.httpVersionMajor === 2 && method !== 'GET' && method !== 'HEAD')
-    ) {
+    if (mayCarryBody(request)) {
       // Both kinds of request are fed by `push`, and a listener for `data` would take the body from whoever reads it.
       const push = request.push.bind(request);
       request.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
