@@ -6,21 +6,14 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { kinds } from '../src/make/serve/kinds.ts';
 import { needs } from './needs.ts';
-import { listens, type Serving, serving, written } from './serving.ts';
+import { listens, serving } from './serving.ts';
+import { asked, complete, crowd, HEAD, half, type Said, unlucky } from './serving-crowd.ts';
 import { cleanUp, folder, later, until } from './tap/program.ts';
-import { type Wire, wire } from './web-service.ts';
 
 const here = needs('linux');
 const CLIENTS = 200;
 const BIG = 'x'.repeat(300_000);
 const PINGS = 50;
-
-/** What one client says before the signal and after it, and what it must have heard in the end. */
-interface Said {
-  readonly before: string;
-  readonly after: string;
-  readonly whole: (heard: string) => boolean;
-}
 
 interface Row {
   readonly what: string;
@@ -29,28 +22,6 @@ interface Row {
   readonly words: () => Promise<readonly string[]> | readonly string[];
   readonly says: (client: number) => Said;
 }
-
-const HEAD = 'HTTP/1.1\r\nHost: h\r\n';
-/** An answer whose body is as long as it says, or chunked to its end. */
-function complete(heard: string, body?: string): boolean {
-  const end = heard.indexOf('\r\n\r\n');
-  const head = heard.slice(0, end);
-  const rest = heard.slice(end + 4);
-  const length = /content-length: (\d+)/i.exec(head)?.[1];
-  const all = length === undefined ? /(^|\r\n)0\r\n\r\n$/.test(rest) : rest.length === Number(length);
-  return head.startsWith('HTTP/1.1 200 ') && all && (body === undefined || rest.includes(body));
-}
-
-const half = (target: string, body: string, answer: string): Said => ({
-  before: `POST ${target} ${HEAD}Content-Length: ${body.length}\r\n\r\n${body.slice(0, 3)}`,
-  after: body.slice(3),
-  whole: (heard) => complete(heard, answer),
-});
-const asked = (before: string, answer?: string): Said => ({
-  before,
-  after: '',
-  whole: (heard) => complete(heard, answer),
-});
 
 /** An HTTP server of this test that takes its time. */
 async function origin(): Promise<number> {
@@ -196,7 +167,7 @@ describe.skipIf(here.missing !== null)('a drain', () => {
   for (const row of table) {
     it.concurrent(`${row.what}: ${CLIENTS} clients who have asked, or half asked, get their whole answer`, async () => {
       const server = await serving([row.kind, ...(await row.words()), '--listen', '127.0.0.1:0', '--quiet']);
-      const all = await crowd(server, row, CLIENTS);
+      const all = await crowd(server, row.says, CLIENTS);
       server.child.kill('SIGTERM');
       // Only then is the drain really under way.
       await until('the listener to be gone', () => !listens(server.port));
@@ -212,23 +183,4 @@ describe.skipIf(here.missing !== null)('a drain', () => {
       expect(code).toBe(0);
     });
   }
-
-  it.concurrent.each([
-    ['hello', asked(`GET / ${HEAD}\r\n`, 'Hello, world')],
-    ['api', asked(`GET /json ${HEAD}\r\n`, 'sockscope api')],
-    ['echo', { before: 'hello', after: '', whole: (heard: string) => heard === 'hello' }],
-    ['line', { before: 'PING\r\n', after: '', whole: (heard: string) => heard.startsWith('PONG\r\n') }],
-  ] as const)('%s: 50 clients who wait to be accepted are let in and answered', async (kind, said) => {
-    const server = await serving([kind, '127.0.0.1:0', '--quiet']);
-    // Nobody accepts now; the kernel lets clients in and keeps what they say.
-    server.child.kill('SIGSTOP');
-    const all = await crowd(server, { says: () => said }, 50);
-    server.child.kill('SIGTERM');
-    server.child.kill('SIGCONT');
-    await Promise.all(all.map(({ one }) => one.ended()));
-    const { code, err } = await server.ended;
-    expect(unlucky(all)).toEqual([]);
-    expect(err).toContain('drained 50, dropped 0');
-    expect(code).toBe(0);
-  });
 });

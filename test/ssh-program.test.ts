@@ -14,12 +14,6 @@ import { kind } from '../src/make/serve/ssh.ts';
 import { needs } from './needs.ts';
 import { keygen } from './sshd.ts';
 
-// The shells would read ~/.bashrc: what the owner of this machine keeps there is slow, or speaks.
-vi.mock('node:os', async (original) => {
-  const os = await original<typeof import('node:os')>();
-  return { ...os, userInfo: () => ({ ...os.userInfo(), homedir: os.tmpdir() }) };
-});
-
 const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const { missing } = needs('linux', 'ssh-keygen', 'stty');
 
@@ -78,6 +72,8 @@ beforeAll(async () => {
     return;
   }
   folder = mkdtempSync(join(tmpdir(), 'sockscope-ssh-program-'));
+  // Or the shells would read ~/.bashrc: what the owner of this machine keeps there is slow, or speaks.
+  vi.stubEnv('HOME', folder);
   writeFileSync(at('keys'), `${keygen(at('id'), 'ed25519')}\n`);
   mkdirSync(at('served'));
   plan = (await kind.plan({
@@ -114,6 +110,7 @@ afterEach(() => {
 });
 afterAll(async () => {
   await served?.close();
+  vi.unstubAllEnvs();
   rmSync(folder === '' ? '/nonexistent' : folder, { recursive: true, force: true });
 });
 
@@ -277,7 +274,7 @@ describe.skipIf(missing)('ssh run on a terminal', () => {
   }
 
   test('-t gives the other side a terminal of our size, the keys go there raw, and ours is as before', async () => {
-    const loop = "trap 'stty size' WINCH; tty; stty size; while :; do sleep 0.02; done";
+    const loop = "trap 'stty size' WINCH; trap 'exit 130' INT; tty; stty size; while :; do sleep 0.02; done";
     const screen = onTerminal(`any -t -- "${loop}"`);
     await screen.shows(/\/dev\/pts\/\d+\n31 99\n/);
     screen.resize(20, 60);

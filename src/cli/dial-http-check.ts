@@ -3,7 +3,8 @@ import { setMaxListeners } from 'node:events';
 import { createHttpClient, type HttpEar } from '../make/dial/http.ts';
 import { painter, wantsColour } from '../view/colour.ts';
 import { type Checked, checkLine, checkSummary } from '../view/make/http-check.ts';
-import { fileText, type HttpFlags, readHttpPlan, readUrl, usage } from './dial-http-flags.ts';
+import { type HttpFlags, readHttpPlan, readUrl } from './dial-http-flags.ts';
+import { fileText, usage } from './dial-http-values.ts';
 import type { DialIo } from './dial-io.ts';
 
 const AT_ONCE = 16;

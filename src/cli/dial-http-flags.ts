@@ -2,18 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
-import { SockscopeError } from '../errors.ts';
-import {
-  type Deadlines,
-  type HttpPlan,
-  type KnownAddress,
-  MANNERS,
-  type Protocols,
-  type ProxyPlan,
-} from '../make/dial/http/plan.ts';
+import type { Deadlines, HttpPlan, KnownAddress, Protocols, ProxyPlan } from '../make/dial/http/plan.ts';
 import type { TlsWish } from '../make/dial/kind.ts';
-import { durationNs } from '../session/quantities.ts';
 import { authorityPath } from '../tap/tls/ca.ts';
+import { basic, fieldsOf, TOKEN, unescaped } from './dial-http-fields.ts';
+import { fileText, timeOf, usage, whole } from './dial-http-values.ts';
 
 export interface HttpFlags {
   readonly method?: string;
@@ -58,10 +51,6 @@ export interface HttpFlags {
   readonly bodyTimeout?: string;
 }
 
-export function usage(message: string, hint: string): SockscopeError {
-  return new SockscopeError('HTTP_USAGE', message, hint, 2);
-}
-
 /** As curl has it: what names no scheme is http; `:8080/x` is on this machine. */
 export function readUrl(text: string): URL {
   const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
@@ -78,71 +67,6 @@ export function readUrl(text: string): URL {
     );
   }
   return url;
-}
-
-export function whole(option: string, text: string, least: number, most: number): number {
-  const value = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least && value <= most)) {
-    throw usage(`${option} ${text} cannot be.`, `It is a number from ${least} to ${most}.`);
-  }
-  return value;
-}
-
-export function timeOf(option: string, text: string | undefined): number | null {
-  if (text === undefined) {
-    return null;
-  }
-  const ns = durationNs(text);
-  if (ns === null || ns <= 0) {
-    throw usage(`${option} ${text} is no time to wait.`, 'Write it like 500ms or 2s.');
-  }
-  return ns;
-}
-
-export function fileText(option: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw usage(
-      `${option} ${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`,
-      'Look at the path, and whether you may read it.',
-    );
-  }
-}
-
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 9110 section 5.5 forbids just these.
-const NO_VALUE = /[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]/;
-
-type Field = readonly [string, string];
-
-/** `Name: value`; `Name:` takes away what would be sent by itself; `Name;` has no value. */
-function readField(line: string): { readonly name: string; readonly value: string | null } {
-  const colon = line.indexOf(':');
-  const empty = colon < 0 && line.endsWith(';');
-  const name = empty ? line.slice(0, -1) : line.slice(0, Math.max(0, colon));
-  const value = empty ? '' : line.slice(colon + 1).trim();
-  if (!TOKEN.test(name) || NO_VALUE.test(value)) {
-    throw usage(
-      `-H '${line}' is no header field.`,
-      "Write it like -H 'Accept: text/plain'; 'Name;' is sent empty.",
-    );
-  }
-  return { name, value: value === '' && !empty ? null : value };
-}
-
-function checked(option: string, value: string): string {
-  if (NO_VALUE.test(value)) {
-    throw usage(
-      `${option} has characters that no header field may have.`,
-      'No line ends, and nothing beyond Latin-1.',
-    );
-  }
-  return value;
-}
-
-function basic(pair: string): string {
-  return `Basic ${Buffer.from(pair.includes(':') ? pair : `${pair}:`).toString('base64')}`;
 }
 
 async function readAll(input: Readable): Promise<Buffer> {
@@ -211,8 +135,7 @@ function proxyOf(text: string): ProxyPlan {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     // curl's, when none is named.
     port: port === '' ? (/:80(?:\/|$)/.test(text) ? 80 : 1080) : Number(port),
-    authorization:
-      username === '' ? '' : basic(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`),
+    authorization: username === '' ? '' : basic(`${unescaped(username)}:${unescaped(password)}`),
   };
 }
 
@@ -255,42 +178,6 @@ function deadlinesOf(flags: HttpFlags): Deadlines {
 
 const MOST_REDIRECTS = 1000;
 const USUAL_REDIRECTS = '10';
-
-function fieldsOf(flags: HttpFlags, url: URL, body: Buffer | null): Field[] {
-  const { user, userAgent, referer, cookie, compressed, jsonBody, data } = flags;
-  const named =
-    url.username === ''
-      ? undefined
-      : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  if (cookie !== undefined && !cookie.includes('=')) {
-    throw usage(`-b ${cookie} is no cookie.`, 'Write it like -b name=value; files of cookies are not read.');
-  }
-  const own: Field[] = [...MANNERS];
-  const add = (name: string, value: string | undefined): void => {
-    if (value !== undefined) {
-      own.push([name, checked(name, value)]);
-    }
-  };
-  const pair = user ?? named;
-  add('Authorization', pair === undefined ? undefined : basic(pair));
-  add('Referer', referer);
-  add('Cookie', cookie);
-  add('Accept-Encoding', compressed === true ? 'gzip, deflate, br' : undefined);
-  add('Content-Type', body === null || data === undefined ? undefined : 'application/x-www-form-urlencoded');
-  add('Content-Type', jsonBody === undefined ? undefined : 'application/json');
-  const typed = (flags.header ?? []).map(readField);
-  const instead = new Set(typed.map(({ name }) => name.toLowerCase()));
-  const base = own
-    .map(([name, value]): Field => {
-      if (name === 'User-Agent' && userAgent !== undefined) {
-        return [name, checked('-A', userAgent)];
-      }
-      return name === 'Accept' && jsonBody !== undefined ? [name, 'application/json'] : [name, value];
-    })
-    .filter(([name]) => !instead.has(name.toLowerCase()));
-  const given = typed.flatMap(({ name, value }): Field[] => (value === null ? [] : [[name, value]]));
-  return [...base, ...given];
-}
 
 export async function readHttpPlan(address: string, flags: HttpFlags, input: Readable): Promise<HttpPlan> {
   const url = readUrl(address);

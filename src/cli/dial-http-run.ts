@@ -7,8 +7,9 @@ import type { HttpExchangeFacts } from '../session/http-exchange.ts';
 import { painter, wantsColour } from '../view/colour.ts';
 import { exchangeLines, redirectLine, repeatLines, repeatTimes } from '../view/make/http-phases.ts';
 import { runHttpCheck } from './dial-http-check.ts';
-import { type HttpFlags, readHttpPlan, usage, whole } from './dial-http-flags.ts';
+import { type HttpFlags, readHttpPlan } from './dial-http-flags.ts';
 import { type BodySink, fileSink, streamSink } from './dial-http-output.ts';
+import { usage, whole } from './dial-http-values.ts';
 import type { DialIo } from './dial-io.ts';
 
 const MOST_REPEATS = 100_000;

@@ -4,9 +4,13 @@ import { createServer as createPlainHttp2 } from 'node:http2';
 import { type AddressInfo, createServer as createRaw, type Server as RawServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { SockscopeError } from '../errors.ts';
 import { http } from './dial-http-fixture.ts';
+import { readHttpPlan } from './dial-http-flags.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sockscope-http-'));
 const closing: (() => unknown)[] = [];
@@ -184,6 +188,30 @@ describe('the request', () => {
     expect(said).toContain(words);
     expect(exit).toBe(2);
   });
+});
+
+test('whatever is typed is a plan or one of our own errors', async () => {
+  const text = fc.oneof(
+    fc.string(),
+    fc.webUrl(),
+    fc.constantFrom('http://a%zz:%@b/', ':1', '[::1]:1', 'a:1:::1', 'a:1:[::1]'),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      text,
+      text,
+      fc.constantFrom('header', 'resolve', 'proxy', 'user', 'cookie', 'method', 'timeout'),
+      async (url, value, option) => {
+        const flags = { [option]: option === 'header' || option === 'resolve' ? [value] : value };
+        try {
+          const plan = await readHttpPlan(url, flags, Readable.from([]));
+          expect(plan.url.username).toBe('');
+        } catch (error) {
+          expect(error).toBeInstanceOf(SockscopeError);
+        }
+      },
+    ),
+  );
 });
 
 describe('the answer', () => {

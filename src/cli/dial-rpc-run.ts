@@ -5,7 +5,8 @@ import { type RpcCall, type RpcVersion, readCall, readParams } from '../make/dia
 import { openRpc, type RpcClient, type RpcOutcome, type RpcPlan } from '../make/dial/rpc.ts';
 import { duration } from '../view/units.ts';
 import { readDialWish } from './dial-flags.ts';
-import { fileText, readHttpPlan, timeOf, whole } from './dial-http-flags.ts';
+import { readHttpPlan } from './dial-http-flags.ts';
+import { fileText, timeOf, whole } from './dial-http-values.ts';
 import type { DialIo } from './dial-io.ts';
 
 export interface RpcFlags {

@@ -4,6 +4,8 @@ import { SockscopeError } from '../errors.ts';
 import type { LoadKind, Wishes } from '../make/load/kind.ts';
 import { kinds } from '../make/load/kinds.ts';
 import type { LoadPlan } from '../make/load/plan.ts';
+import type { SocketWishes } from '../reactor/reactor.ts';
+import { readWishes } from '../reactor/socket-options.ts';
 import { nearMisses } from '../session/near.ts';
 import { durationNs, sizeBytes } from '../session/quantities.ts';
 import type { LoadTarget } from './load-target.ts';
@@ -25,6 +27,7 @@ export interface LoadFlags {
   readonly keepalive: boolean;
   readonly compare?: boolean;
   readonly timeout: string;
+  readonly sockopt?: string;
   readonly latency?: boolean;
   readonly json?: boolean;
   readonly live: boolean;
@@ -85,11 +88,23 @@ export function readPlan(kind: LoadKind, target: LoadTarget, flags: LoadFlags): 
     pipeline,
     timeoutNs: time('--timeout', flags.timeout),
     closeBy: side(flags.closeBy),
+    sockopt: sockoptOf(kind, flags.sockopt),
     wishes: wishesOf(kind, target, flags),
   };
   // What cannot be said is refused here, not in a thread.
   kind.request(plan.wishes);
   return plan;
+}
+
+function sockoptOf(kind: LoadKind, given: string | undefined): SocketWishes {
+  const wishes = readWishes(given ?? '');
+  if (wishes instanceof SockscopeError) {
+    throw wishes;
+  }
+  if (kind.manner === 'datagram' && given !== undefined) {
+    throw usage('--sockopt is for connections here.', 'Leave it out for udp.');
+  }
+  return wishes;
 }
 
 function wishesOf(kind: LoadKind, { authority, path }: LoadTarget, flags: LoadFlags): Wishes {

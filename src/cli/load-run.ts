@@ -11,6 +11,7 @@ import { loadSummary } from '../view/make/load-summary.ts';
 import { several } from '../view/units.ts';
 import { type LoadFlags, readKind, readPlan } from './load-flags.ts';
 import { allowed, OWN, readTarget } from './load-target.ts';
+import { optionLines, optionsAsMade } from './options-made.ts';
 import { isTerminal, paint, print, width } from './output.ts';
 
 /** Of a shell whose program was ended by SIGINT. */
@@ -47,6 +48,11 @@ export async function load(
 }
 
 function run(kind: LoadKind, plan: LoadPlan, flags: LoadFlags, entry: string): Promise<void> {
+  if (flags.json !== true) {
+    for (const line of optionLines(optionsAsMade(plan.sockopt, plan.target.kind))) {
+      print(`${paint.dim(line)}\n`);
+    }
+  }
   return flags.compare === true ? compare(plan, flags, entry) : once(kind, plan, flags, entry);
 }
 

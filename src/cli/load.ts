@@ -25,6 +25,10 @@ export function define(command: Command): Command {
     .option('--no-keepalive', 'a connection for each request')
     .option('--compare', 'twice: over kept connections, and with one for each request')
     .option('--timeout <time>', 'a connect or a request that takes longer is an error', '5s')
+    .option(
+      '--sockopt <list>',
+      'socket options on every connection: nodelay,rcvbuf=4096; shown as the kernel took them',
+    )
     .option('--latency', 'the distribution of latencies as well')
     .option('--json', 'one object per line: each second, and the result (times in nanoseconds)')
     .option('--no-live', 'only the result')

@@ -9,10 +9,10 @@ import { leavesOf } from '../tap/tls/leaf.ts';
 import { namesToShow } from '../tap/tls/names.ts';
 import { whoListens } from '../tap/who-listens.ts';
 import { accessLine, figuresLine } from '../view/make/access-line.ts';
+import { optionLines, optionsAsMade } from './options-made.ts';
 import { paint, print, warn } from './output.ts';
 import { commonOf, type ServeFlags, splitWords, timeOf, workersOf } from './serve-flags.ts';
 import { liveFigures } from './serve-live.ts';
-import { optionsAsMade } from './serve-options.ts';
 import { isLoopback, placeOf, type ServePlace, whereOf } from './serve-place.ts';
 import { untilStopped } from './until-stopped.ts';
 
@@ -247,9 +247,8 @@ function announce(
     return;
   }
   print(`${paint.bold(`${kind.name} on ${text}`)}   try: ${paint.cyan(tries)}\n`);
-  for (const { name, asked, made, what } of options) {
-    const as = made === asked ? 'as asked' : `the kernel made it ${made}`;
-    print(`${paint.dim(`  ${name}=${asked}: ${as}. ${what}`)}\n`);
+  for (const line of optionLines(options)) {
+    print(`${paint.dim(line)}\n`);
   }
 }
 

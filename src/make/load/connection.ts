@@ -160,7 +160,7 @@ export class Connection implements Caller, StreamEvents {
     this.#owed = 0;
     this.#since = now;
     this.connecting = true;
-    const made = reactor.connect(plan.target, {}, this);
+    const made = reactor.connect(plan.target, { wishes: plan.sockopt }, this);
     if (typeof made === 'number') {
       this.connecting = false;
       this.#tellLaunched();

@@ -1,5 +1,5 @@
 /** What a run is to do: plain data that crosses into threads. */
-import type { Address } from '../../reactor/reactor.ts';
+import type { Address, SocketWishes } from '../../reactor/reactor.ts';
 import type { Wishes } from './kind.ts';
 
 export interface LoadPlan {
@@ -19,6 +19,8 @@ export interface LoadPlan {
   readonly timeoutNs: number;
   /** Of connections that are opened and closed: who closes first. */
   readonly closeBy: 'client' | 'server';
+  /** Socket options by name, on every connection. */
+  readonly sockopt: SocketWishes;
   readonly wishes: Wishes;
 }
 

@@ -52,6 +52,7 @@ export function planOf(
     pipeline: 1,
     timeoutNs: 5e9,
     closeBy: 'client',
+    sockopt: {},
     ...plan,
     wishes: {
       keepAlive: true,

@@ -29,12 +29,6 @@ import { kind } from './ssh.ts';
 
 const { missing } = needs('linux', 'ssh', 'scp', 'sftp', 'ssh-keygen');
 
-// The shells that clients get would read ~/.bashrc: what the owner of this machine keeps there is slow, or speaks.
-vi.mock('node:os', async (original) => {
-  const os = await original<typeof import('node:os')>();
-  return { ...os, userInfo: () => ({ ...os.userInfo(), homedir: os.tmpdir() }) };
-});
-
 let scratch = '';
 let keyFile = '';
 let otherKey = '';
@@ -42,6 +36,8 @@ let askpass = '';
 
 beforeAll(() => {
   scratch = realpathSync(mkdtempSync(join(tmpdir(), 'sockscope-ssh-')));
+  // Or the shells would read ~/.bashrc: what the owner of this machine keeps there is slow, or speaks.
+  vi.stubEnv('HOME', scratch);
   for (const name of ['id', 'other']) {
     if (missing === null) {
       spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-a', '1', '-N', '', '-f', join(scratch, name)]);
@@ -53,7 +49,10 @@ beforeAll(() => {
   writeFileSync(askpass, '#!/bin/sh\necho "$TEST_PASSWORD"\n', { mode: 0o755 });
 });
 
-afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(scratch, { recursive: true, force: true });
+});
 
 interface Running {
   readonly port: number;
@@ -313,6 +312,7 @@ describe.skipIf(missing)('a command', () => {
     process.env.SOCKSCOPE_SECRET = 'leak';
     const server = await start();
     const { out } = await run(server, 'echo "$SSH_CONNECTION"; env', '', ['-o', 'SetEnv=LC_TEST=here']);
+    expect(out).toContain(`HOME=${scratch}\n`);
     delete process.env.SOCKSCOPE_SECRET;
     expect(out).toMatch(new RegExp(`^127.0.0.1 \\d+ 127.0.0.1 ${server.port}\n`));
     expect(out).toContain('LC_TEST=here');

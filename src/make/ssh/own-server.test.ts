@@ -14,12 +14,6 @@ import { connectTo } from './connect.ts';
 import type { Ask, SshConnection, SshSettings } from './connection.ts';
 import { type CommandWish, type RunningCommand, startCommand, statusOf } from './run.ts';
 
-// The shells would read ~/.bashrc: what the owner of this machine keeps there is slow, or speaks.
-vi.mock('node:os', async (original) => {
-  const os = await original<typeof import('node:os')>();
-  return { ...os, userInfo: () => ({ ...os.userInfo(), homedir: os.tmpdir() }) };
-});
-
 const { missing } = needs('linux', 'ssh-keygen');
 
 interface Person extends Ask {
@@ -42,6 +36,8 @@ describe.skipIf(missing)('our client and our server', () => {
   let target = '';
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sockscope-own-'));
+    // Or the shells would read ~/.bashrc: what the owner of this machine keeps there is slow, or speaks.
+    vi.stubEnv('HOME', folder);
     writeFileSync(join(folder, 'keys'), `${keygen(join(folder, 'id'), 'ed25519')}\n`);
     keygen(join(folder, 'stranger'), 'ed25519');
     mkdirSync(join(folder, 'served'));
@@ -61,6 +57,7 @@ describe.skipIf(missing)('our client and our server', () => {
   });
   afterAll(async () => {
     await served?.close();
+    vi.unstubAllEnvs();
     rmSync(folder, { recursive: true, force: true });
   });
   beforeEach(() => {
@@ -198,10 +195,13 @@ describe.skipIf(missing)('our client and our server', () => {
 
     test('has a terminal of the size it was given, hears of a new one, and of Ctrl-C', async () => {
       const input = new PassThrough();
-      const running = await start("trap 'stty size' WINCH; stty size; while :; do sleep 0.02; done", {
-        terminal: { term: 'vt100', rows: 33, columns: 111 },
-        input,
-      });
+      const running = await start(
+        "trap 'stty size' WINCH; trap 'exit 130' INT; stty size; while :; do sleep 0.02; done",
+        {
+          terminal: { term: 'vt100', rows: 33, columns: 111 },
+          input,
+        },
+      );
       await shows('33 111');
       running.resize(44, 122);
       await shows('44 122');

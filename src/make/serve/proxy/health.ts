@@ -8,7 +8,8 @@ const MOST = 5000;
 
 /** Returns what ends it. */
 export function watchHealth(upstreams: Upstreams, { path, everyMs }: HealthCheck): () => void {
-  const ending = new AbortController();
+  const waiting = new Set<() => void>();
+  let ended = false;
   const asking = new Set<Upstream>();
 
   async function check(one: Upstream): Promise<void> {
@@ -19,11 +20,16 @@ export function watchHealth(upstreams: Upstreams, { path, everyMs }: HealthCheck
       body: null,
       mostBody: 0,
       timeoutMs: MOST,
-      signal: ending.signal,
+      waiting: {
+        whenGone(act) {
+          waiting.add(act);
+          return () => waiting.delete(act);
+        },
+      },
       upgrade: false,
     });
     asking.delete(one);
-    if (ending.signal.aborted) {
+    if (ended) {
       return;
     }
     if (outcome.kind === 'came') {
@@ -49,7 +55,10 @@ export function watchHealth(upstreams: Upstreams, { path, everyMs }: HealthCheck
   timer.unref();
   return () => {
     clearInterval(timer);
-    ending.abort();
+    ended = true;
+    for (const stop of waiting) {
+      stop();
+    }
   };
 }
 

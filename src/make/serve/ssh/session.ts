@@ -1,5 +1,5 @@
 /** A session channel (RFC 4254 section 6): what the client asks for before and while its one program runs. */
-import { userInfo } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import type { ServerChannel, Session } from 'ssh2';
 import type { PtySize } from '../../../kernel/pty.ts';
 import type { Rooted } from './rooted.ts';
@@ -112,11 +112,11 @@ export function serveSession(session: Session, desk: SessionDesk): void {
   session.on('close', () => work?.end('client gone'));
 }
 
-/** Nothing of the server's own environment, as with sshd. */
+/** Hardly anything of the server's own environment, as with sshd; but its HOME is the way to give shells other settings. */
 function surroundings(desk: SessionDesk, asked: Readonly<Record<string, string>>) {
   let who = { username: desk.visitor.user, homedir: '/', shell: null as string | null };
   try {
-    who = userInfo();
+    who = { ...userInfo(), homedir: homedir() };
   } catch {
     // A user id without an entry, as in many containers.
   }

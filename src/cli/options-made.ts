@@ -20,3 +20,11 @@ export function optionsAsMade(wishes: SocketWishes, over: Over): OptionMade[] {
     what: SOCKET_OPTIONS.find((option) => option.name === name)?.what ?? '',
   }));
 }
+
+export function optionLines(options: readonly OptionMade[]): string[] {
+  return options.map(({ name, asked, made, what }) => {
+    const as =
+      made === asked ? 'as asked' : made < 0 ? 'not for this kind of socket' : `the kernel made it ${made}`;
+    return `  ${name}=${asked}: ${as}. ${what}`;
+  });
+}
