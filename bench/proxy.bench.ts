@@ -1,7 +1,7 @@
 /** The proxy: answers from the cache, and answers that pass through, against nginx in front of the same origin. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,8 @@ import { findProgram } from '../test/needs.ts';
 import { bench, remark } from './harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sockscope-bench-'));
+// Started by root, nginx reads as nobody.
+chmodSync(folder, 0o755);
 const started: ChildProcess[] = [];
 const ROUNDS = 3;
 const WRK_SECONDS = 2;
@@ -25,6 +27,7 @@ async function nginx(workers: string, outside: string, body: (port: number) => s
   listener.close();
   await once(listener, 'close');
   const own = mkdtempSync(join(folder, 'nginx-'));
+  chmodSync(own, 0o755);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${own}/${name};`)
     .join(' ');

@@ -144,25 +144,6 @@ const table = rows.filter(({ kind }) => kinds.some(({ name }) => name === kind))
 
 afterAll(cleanUp);
 
-async function crowd(server: Serving, row: Pick<Row, 'says'>, count: number) {
-  const all = Array.from({ length: count }, (_none, client) => {
-    const said = row.says(client);
-    const one = wire(server.port, said.before);
-    later(() => one.socket.destroy());
-    return { said, one };
-  });
-  await written(all.map(({ one }) => one));
-  return all;
-}
-
-/** Who did not get the whole answer, or was reset. */
-function unlucky(all: readonly { said: Said; one: Wire }[]): string[] {
-  return all
-    .filter(({ said, one }) => one.how() !== 'end' || !said.whole(one.text()))
-    .map(({ one }) => `${one.how()}, read ${JSON.stringify(one.text().slice(0, 200))}`)
-    .slice(0, 5);
-}
-
 describe.skipIf(here.missing !== null)('a drain', () => {
   for (const row of table) {
     it.concurrent(`${row.what}: ${CLIENTS} clients who have asked, or half asked, get their whole answer`, async () => {

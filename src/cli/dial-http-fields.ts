@@ -1,7 +1,18 @@
 /** The header fields of a request: our own, those that options stand for, and those that were typed. */
 import { MANNERS } from '../make/dial/http/plan.ts';
-import type { HttpFlags } from './dial-http-flags.ts';
 import { usage } from './dial-http-values.ts';
+
+/** The options that become fields. */
+export interface FieldFlags {
+  readonly header?: string[];
+  readonly data?: string[];
+  readonly jsonBody?: string;
+  readonly user?: string;
+  readonly compressed?: boolean;
+  readonly userAgent?: string;
+  readonly referer?: string;
+  readonly cookie?: string;
+}
 
 export const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 9110 section 5.5 forbids just these.
@@ -47,7 +58,7 @@ export function unescaped(text: string): string {
   }
 }
 
-export function fieldsOf(flags: HttpFlags, url: URL, body: Buffer | null): Field[] {
+export function fieldsOf(flags: FieldFlags, url: URL, body: Buffer | null): Field[] {
   const { user, userAgent, referer, cookie, compressed, jsonBody, data } = flags;
   const named = url.username === '' ? undefined : `${unescaped(url.username)}:${unescaped(url.password)}`;
   if (cookie !== undefined && !cookie.includes('=')) {

@@ -5,14 +5,11 @@ import type { Readable } from 'node:stream';
 import type { Deadlines, HttpPlan, KnownAddress, Protocols, ProxyPlan } from '../make/dial/http/plan.ts';
 import type { TlsWish } from '../make/dial/kind.ts';
 import { authorityPath } from '../tap/tls/ca.ts';
-import { basic, fieldsOf, TOKEN, unescaped } from './dial-http-fields.ts';
+import { basic, type FieldFlags, fieldsOf, TOKEN, unescaped } from './dial-http-fields.ts';
 import { fileText, timeOf, usage, whole } from './dial-http-values.ts';
 
-export interface HttpFlags {
+export interface HttpFlags extends FieldFlags {
   readonly method?: string;
-  readonly header?: string[];
-  readonly data?: string[];
-  readonly jsonBody?: string;
   readonly head?: boolean;
   readonly include?: boolean;
   readonly output?: string;
@@ -30,12 +27,7 @@ export interface HttpFlags {
   readonly ipv6?: boolean;
   readonly resolve?: string[];
   readonly unixSocket?: string;
-  readonly user?: string;
   readonly proxy?: string;
-  readonly compressed?: boolean;
-  readonly userAgent?: string;
-  readonly referer?: string;
-  readonly cookie?: string;
   readonly repeat?: string;
   /** Commander's: false with --no-keepalive. */
   readonly keepalive?: boolean;

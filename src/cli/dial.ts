@@ -6,6 +6,16 @@ import type { Entry } from './entry.ts';
 /** Clients of protocols; only the one that was typed is loaded. */
 const clients: readonly Entry[] = [
   {
+    name: 'http',
+    summary: 'a request over HTTP, and where its time went (curl)',
+    load: () => import('./dial-http.ts'),
+  },
+  {
+    name: 'rpc',
+    summary: 'a call over JSON-RPC',
+    load: () => import('./dial-rpc.ts'),
+  },
+  {
     name: 'dns',
     summary: 'a question to a DNS server, over UDP and TCP (dig)',
     load: () => import('./dial-dns.ts'),

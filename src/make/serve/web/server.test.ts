@@ -272,6 +272,24 @@ describe('a client that goes away', () => {
     expect(served!.said).toEqual([]);
   });
 
+  test('is told once to whoever asked and did not take it back, and at once to who asks too late', async () => {
+    const heard: string[] = [];
+    let held: Exchange | null = null;
+    const { lines } = await up((_request, _response, exchange) => {
+      held = exchange;
+      exchange.whenGone(() => heard.push(`first, ${exchange.aborted}`));
+      exchange.whenGone(() => heard.push('never'))();
+      exchange.whenGone(() => heard.push('last'));
+    });
+    const one = say(GET);
+    await until(() => held !== null);
+    expect(held!.aborted).toBe(false);
+    one.socket.resetAndDestroy();
+    await until(() => lines.length === 1);
+    held!.whenGone(() => heard.push('too late'));
+    expect(heard).toEqual(['first, true', 'last', 'too late']);
+  });
+
   test('so does the server that ends at once', async () => {
     let held: Exchange | null = null;
     await up((_request, _response, exchange) => {
