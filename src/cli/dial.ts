@@ -24,6 +24,8 @@ const clients: readonly Entry[] = [
 
 export function define(command: Command): Command {
   command
+    // What stands behind a subcommand is its own: -s means something else to each.
+    .enablePositionalOptions()
     .argument(
       '<address>',
       'localhost:8080, :8080, udp://h:53, unix:/x.sock, tls://h:443, telnet://h, ws://h/path',
