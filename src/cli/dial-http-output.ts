@@ -1,6 +1,6 @@
 /** Where a body goes: standard output, or a file that stands there whole or not at all. */
 import { once } from 'node:events';
-import { closeSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { SockscopeError } from '../errors.ts';
 import type { DialOutput } from './dial-io.ts';
 
@@ -51,6 +51,26 @@ function refused(path: string, error: unknown): SockscopeError {
   );
 }
 
+/** /dev/null, a pipe: to rename over it would take it away from everybody. */
+function isSpecial(path: string): boolean {
+  const there = statSync(path, { throwIfNoEntry: false });
+  return there !== undefined && !there.isFile() && !there.isDirectory();
+}
+
+function specialSink(fd: number, tried: (run: () => void) => void): BodySink {
+  return {
+    write: (bytes) => tried(() => writeAll(fd, bytes)),
+    keep: () => closeSync(fd),
+    drop: () => closeSync(fd),
+  };
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    at += writeSync(fd, bytes, at);
+  }
+}
+
 /** Opened before anything is asked, so that a bad path costs nobody a request. */
 export function fileSink(path: string): BodySink {
   const temporary = `${path}.${process.pid}.part`;
@@ -61,6 +81,12 @@ export function fileSink(path: string): BodySink {
       throw refused(path, error);
     }
   };
+  if (isSpecial(path)) {
+    return specialSink(
+      tried(() => openSync(path, 'w')),
+      tried,
+    );
+  }
   const fd = tried(() => openSync(temporary, 'wx'));
   let open = true;
   const drop = (): void => {
@@ -71,13 +97,7 @@ export function fileSink(path: string): BodySink {
     }
   };
   return {
-    write(bytes) {
-      tried(() => {
-        for (let at = 0; at < bytes.length; ) {
-          at += writeSync(fd, bytes, at);
-        }
-      });
-    },
+    write: (bytes) => tried(() => writeAll(fd, bytes)),
     keep() {
       try {
         renameSync(temporary, path);

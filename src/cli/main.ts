@@ -38,6 +38,7 @@ async function program(argv: readonly string[]): Promise<Command> {
     .helpOption('-h, --help', 'this help')
     .showHelpAfterError('(sockscope --help lists the commands)')
     .showSuggestionAfterError()
+    .enablePositionalOptions()
     .addHelpText('after', EXAMPLES)
     .exitOverride()
     .configureOutput({ writeOut: print });

@@ -2,6 +2,7 @@
 import koffi from 'koffi';
 import { ipv4Text, ipv6Text, parseIpv4, parseIpv6 } from '../wire/net/address.ts';
 import { fixedMemory, lastError } from './epoll.ts';
+import * as libc from './libc.ts';
 
 export type SocketAddress =
   | { readonly kind: 'tcp' | 'udp'; readonly host: string; readonly port: number }
@@ -327,4 +328,15 @@ function getInt(fd: number, level: number, name: number): number {
   scratchLength.words[0] = 4;
   const result = getsockoptCall(fd, level, name, scratch.address, scratchLength.address);
   return result === -1 ? lastError() : scratch.words[0]!;
+}
+
+const POLLIN = 1;
+const pollfd = new Uint8Array(8);
+const pollView = new DataView(pollfd.buffer);
+
+/** Something can be accepted, or read. */
+export function somebodyWaits(fd: number): boolean {
+  pollView.setInt32(0, fd, true);
+  pollView.setInt16(4, POLLIN, true);
+  return libc.poll(pollfd, 1, 0) > 0;
 }

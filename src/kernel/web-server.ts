@@ -127,6 +127,9 @@ export function createWebServer<L extends object>(
   const speak = (socket: Duplex, line: L, second: boolean) => {
     lines.set(socket, line);
     if (second) {
+      // HTTP/2 ends a connection as a whole, and node:http2 waits for ever on a socket that may stay half open.
+      socket.allowHalfOpen = false;
+      socket.once('end', () => socket.end());
       beginning = line;
       http2.emit('connection', socket);
       beginning = null;

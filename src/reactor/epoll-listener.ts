@@ -1,6 +1,5 @@
 /** Listeners of the epoll reactor. */
 import { closeFd } from '../kernel/epoll.ts';
-import * as libc from '../kernel/libc.ts';
 import {
   acceptSocket,
   came,
@@ -8,6 +7,7 @@ import {
   dropArrivals,
   dropNewcomers,
   keepArrivals,
+  somebodyWaits,
 } from '../kernel/stream-sockets.ts';
 import type { Loop, Source, Starved } from './epoll-loop.ts';
 import type { BoundPath } from './epoll-paths.ts';
@@ -177,16 +177,6 @@ class EpollListener implements Listener, Source, Starved {
       this.#events.resumed();
     }
   }
-}
-
-const POLLIN = 1;
-const pollfd = new Uint8Array(8);
-const pollView = new DataView(pollfd.buffer);
-
-function somebodyWaits(fd: number): boolean {
-  pollView.setInt32(0, fd, true);
-  pollView.setInt16(4, POLLIN, true);
-  return libc.poll(pollfd, 1, 0) !== 0;
 }
 
 function isWildcard(address: Address): boolean {

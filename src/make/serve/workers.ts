@@ -1,7 +1,9 @@
 /** The threads of one server, as their owner sees them. */
 import { Worker } from 'node:worker_threads';
 import { SockscopeError } from '../../errors.ts';
+import { closeDescriptor } from '../../kernel/fd-passing.ts';
 import * as libc from '../../kernel/libc.ts';
+import { openListening } from '../../reactor/listening.ts';
 import type { Address } from '../../reactor/reactor.ts';
 import type { Access, Common, Over, TlsFiles } from './kind.ts';
 import { type Counts, sumOf } from './ledger.ts';
@@ -50,7 +52,12 @@ export async function startServer(
   ears: ServerEars,
 ): Promise<RunningServer | number> {
   const reusePort = order.workers > 1;
-  const first = await startThread(entry, { ...order, reusePort }, ears);
+  // With SO_REUSEPORT two servers of one user would share a port without a word.
+  const alone = reusePort ? probe(order.address) : order.address;
+  if (typeof alone === 'number') {
+    return alone;
+  }
+  const first = await startThread(entry, { ...order, address: alone, reusePort }, ears);
   if (typeof first === 'number') {
     return first;
   }
@@ -79,6 +86,17 @@ export async function startServer(
     drain: () => end('drain'),
     close: async () => void (await end('end')),
   };
+}
+
+/** The address, with its real port, when nobody else listens there; -errno. */
+function probe(address: Address): Address | number {
+  const listening = openListening(address, {});
+  if (typeof listening === 'number') {
+    return listening;
+  }
+  listening.path?.remove();
+  closeDescriptor(listening.fd);
+  return listening.address;
 }
 
 function startThread(

@@ -48,6 +48,11 @@ export class LocalPart {
 
   /** With `resume` a partial file of the same original is continued, and stays when it is abandoned. */
   static open(target: ByteName, original: Original, resume: boolean): LocalPart {
+    const there = localStat(target);
+    if (there !== null && !there.isFile() && !there.isSymbolicLink()) {
+      // To rename over /dev/null is to take it away from everybody.
+      throw new Error('what is there is no regular file, and is not replaced');
+    }
     const same = resume ? sameOriginal(original.size, original.modified ?? 0) : null;
     const path = bufferOf(partPath(target, same));
     const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
