@@ -64,7 +64,7 @@ function recorded(
     };
     const place = (port: number) => ({ kind: 'tcp', host: '127.0.0.1', port }) as const;
     const tell = (one: Observation): void => recorder.observe(one);
-    tell({ type: 'opened', ...on(), client: place(40_000 + index), entered: place(ports[index] ?? 7777) });
+    tell({ type: 'opened', ...on(), client: place(40_000 + index), entered: place(ports[index] ?? 7778) });
     tell({ type: 'dialled', ...on(), source: place(1), target: place(2), took: 1 });
     let how: 'fin' | 'reset' = 'fin';
     let by: 'client' | 'server' = 'client';
@@ -234,7 +234,7 @@ describe('as the client', () => {
     await runReplay(file, `127.0.0.1:${port}`, { as: 'client' });
     expect(process.exitCode).toBe(1);
     expect(printed.replace(/\d+(\.\d+)? [µm]s/g, 'TIME')).toMatch(
-      /^#0 {2}127\.0\.0\.1:40000 → 127\.0\.0\.1:7777 {2}redis\n {2}REQUEST +REPLY +THEN +NOW\n {2}GET a +same +TIME +TIME\n {2}GET b +differs +TIME +TIME\n {6}redis\.reply\n {8}then {2}2\n {8}now {3}3\n {2}AUTH \*+ +same +TIME +TIME\n\n1 exchange of 3 differs\.\n$/,
+      /^#0 {2}127\.0\.0\.1:40000 → 127\.0\.0\.1:7778 {2}redis\n {2}REQUEST +REPLY +THEN +NOW\n {2}GET a +same +TIME +TIME\n {2}GET b +differs +TIME +TIME\n {6}redis\.reply\n {8}then {2}2\n {8}now {3}3\n {2}AUTH \*+ +same +TIME +TIME\n\n1 exchange of 3 differs\.\n$/,
     );
   });
 

@@ -2,11 +2,11 @@
 import { SockscopeError } from '../errors.ts';
 import type { SocketWishes } from '../reactor/reactor.ts';
 import { readWishes } from '../reactor/socket-options.ts';
+import { durationNs } from '../session/quantities.ts';
 import { NO_TLS, type OrderedTap, USUAL_WISHES, uniqueName } from '../tap/config-defaults.ts';
 import type { PlannedFault } from '../tap/fault.ts';
 import { readFault } from '../tap/fault-text.ts';
 import type { Replacement, TapPlan, TlsPlan } from '../tap/plan.ts';
-import { durationNs } from '../session/quantities.ts';
 import { readReplacement } from '../tap/rewrite.ts';
 import { readSet } from '../tap/set/set.ts';
 import { readTapWords } from '../tap/words.ts';

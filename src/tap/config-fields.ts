@@ -1,9 +1,10 @@
 /** Reads values of a configuration, each with its complaint. Null: it was not there, or was wrong and that has been said. */
+
+import { nearMisses } from '../session/near.ts';
+import { durationNs } from '../session/quantities.ts';
 import type { ConfigNode, Entry, MapNode, Problems } from './config-source.ts';
 import { offsetIn } from './config-source.ts';
-import { nearMisses } from '../session/near.ts';
 import { isPlaceError, type PlaceSide, readPlace, type WrittenPlace } from './place.ts';
-import { durationNs } from '../session/quantities.ts';
 
 /** What the other readers of texts answer: what is wrong, at which character. */
 export interface TextFault {

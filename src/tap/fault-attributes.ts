@@ -1,6 +1,7 @@
 /** Attributes of a fault as text: which one a word means, what its value is, and the way back. */
-import type { Attribute } from './fault.ts';
+
 import { durationNs, rateBytes, shareOf, sizeBytes } from '../session/quantities.ts';
+import type { Attribute } from './fault.ts';
 
 /** `delayMs` is written `delay`: the unit is with the number. */
 export function shortName(attribute: Attribute): string {

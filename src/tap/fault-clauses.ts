@@ -1,8 +1,9 @@
 /** The clauses that every fault can have: direction, chance, client, connections, time, name. */
+
+import { durationNs, shareOf } from '../session/quantities.ts';
 import { parseConnections, parsePrefix } from './applies.ts';
 import type { Fault, PlannedFault } from './fault.ts';
 import type { FaultTextError, Token } from './fault-tokens.ts';
-import { durationNs, shareOf } from '../session/quantities.ts';
 
 export type Value = number | string | boolean;
 

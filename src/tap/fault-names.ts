@@ -1,8 +1,9 @@
 /** Fault names as people write them, and what holds when they say no more. */
+
+import { nearMisses } from '../session/near.ts';
 import type { Fault, PlannedFault } from './fault.ts';
 import { faultNamed, faults } from './faults.ts';
 import { messageFaults } from './message-faults.ts';
-import { nearMisses } from '../session/near.ts';
 
 const ALIASES: Readonly<Record<string, string>> = { delay: 'latency' };
 

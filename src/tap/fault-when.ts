@@ -1,8 +1,9 @@
 /** What follows `when`: a display filter, and at its end how often and how long it counts. */
+
+import { durationNs } from '../session/quantities.ts';
 import { type Token, tokenize } from '../wire/display/tokens.ts';
 import type { When } from './fault.ts';
 import type { FaultTextError } from './fault-tokens.ts';
-import { durationNs } from '../session/quantities.ts';
 
 /** `start` is where the filter begins in the text. The filter itself is only cut out here; who knows the decoders checks it. */
 export function readWhen(text: string, start: number): When | FaultTextError {

@@ -1,9 +1,10 @@
 /** A planned fault as the text that `readFault` reads as the same fault. */
+
+import { durationText } from '../session/quantities.ts';
 import type { PlannedFault } from './fault.ts';
 import { shortName, valueText } from './fault-attributes.ts';
 import { faultWritten, usualName, usualStream } from './fault-names.ts';
 import { quote, quoteIfNeeded } from './fault-tokens.ts';
-import { durationText } from '../session/quantities.ts';
 
 const STREAMS = { upstream: 'up', downstream: 'down', both: 'both' } as const;
 

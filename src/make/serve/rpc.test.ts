@@ -196,6 +196,9 @@ describe('over HTTP and WebSocket', () => {
     const wrong = await fetch(`http://127.0.0.1:${port}/`);
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
     await wrong.text();
+    while (lines.length === 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     expect(lines[0]).toMatchObject({
       what: 'POST /',
       result: '200',

@@ -1,7 +1,8 @@
 /** The text protocol of `serve line` (docs/line.md): a line there, a line back, and messages of channels in between. */
 import type { Values } from '../value.ts';
 import { decoderOf, type Hint, type Message, malformed, ok, type Step } from './decoder.ts';
-import { lineEnd, shortened, text } from './text.ts';
+import { oneLine } from './lines-shown.ts';
+import { lineEnd, text } from './text.ts';
 
 /** What `serve line` listens on when nobody says otherwise. */
 const PORT = 7777;
@@ -13,7 +14,7 @@ const ELSEWHERE = 0.25;
 /** Words by which nobody else begins a line, or at least not Redis, mail or FTP. */
 const COMMANDS =
   /^(PING|ECHO|TIME|SET|SETEX|GET|DEL|KEYS|EXPIRE|TTL|SUBSCRIBE|UNSUBSCRIBE|PUBLISH|HELP|QUIT)(?=[ \r\n]|$)/i;
-const REPLY = /^(PONG|TIME \d|OK|VALUE |NIL|LIST \d|ERR |BYE)/;
+const REPLY = /^(PONG|TIME|OK|VALUE|NIL|LIST|ERR|BYE)$/;
 
 interface State {
   asked: number;
@@ -60,7 +61,7 @@ function recognises(hint: Hint, bytes: Uint8Array, from: number, to: number): nu
   if (hint.side === 'client') {
     return COMMANDS.test(start) ? (home ? AT_HOME : ELSEWHERE / 2) : 0;
   }
-  return REPLY.test(start) ? (home ? AT_HOME : 0) : 0;
+  return home && REPLY.test(start.split(/[ \r\n]/)[0] ?? '') ? AT_HOME : 0;
 }
 
 /** The complete lines in bytes[from, to). */
@@ -173,7 +174,7 @@ function reply(line: string, size: number, state: State): readonly Message[] {
   } else {
     values.text = rest;
   }
-  return [messageOf('reply', REPLY.test(line) ? word : 'other', size, values, ++state.answered)];
+  return [messageOf('reply', REPLY.test(word) ? word : 'other', size, values, ++state.answered)];
 }
 
 function cut(line: string): [string, string] {
@@ -182,7 +183,7 @@ function cut(line: string): [string, string] {
 }
 
 function summary({ kind, name }: Message, fields: Values): string {
-  const said = (field: string): string => shortened(String(fields[field] ?? ''), SHOWN);
+  const said = (field: string): string => oneLine(String(fields[field] ?? ''), SHOWN);
   if (kind === 'request') {
     return `${said('command')} ${said('args')}`.trim();
   }
