@@ -4,7 +4,7 @@ const long = process.env.SOCKSCOPE_LONG === '1';
 
 /** Pure code, and what cleans up behind itself: its files share a process, which spares each of them half a second of loading. */
 const TOGETHER = [
-  'src/{wire,session,view,see}/**/*.test.{ts,tsx}',
+  'src/{wire,session,view,see,reactor,tap,tui,watch}/**/*.test.{ts,tsx}',
   'src/make/{cache,gob,serve,dial,load}/**/*.test.ts',
 ];
 
@@ -20,7 +20,8 @@ const never = ['**/node_modules/**', ...(long ? [] : ['**/*.long.test.ts'])];
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // Two cores, and many a test that waits.
+    maxWorkers: 3,
     projects: [
       { test: { ...shared, name: 'together', include: TOGETHER, exclude: never, isolate: false } },
       {

@@ -51,8 +51,10 @@ const WAYS: readonly (readonly [Victim, Murder['how'], times: number])[] = [
   ['stage', 'SIGTERM', 1],
   ['actor', 'SIGKILL', 2],
 ];
+/** All thirty with `npm run test:long`. */
+const LONG = process.env.SOCKSCOPE_LONG === '1';
 const murders: readonly Murder[] = WAYS.flatMap(([victim, how, times]) =>
-  Array.from({ length: times }, () => ({
+  Array.from({ length: LONG ? times : Math.ceil(times / 3) }, () => ({
     victim,
     how,
     experiment: pick(TOLD),
@@ -132,7 +134,7 @@ describe.skipIf(missing !== null)(`killed at any moment (SOCKSCOPE_SEED=${SEED})
   }
 
   it('and the machine is as it was', () => {
-    expect(murders.length).toBeGreaterThanOrEqual(25);
+    expect(murders.length).toBeGreaterThanOrEqual(LONG ? 25 : 9);
     expect(readFileSync('/proc/self/mountinfo', 'utf8')).toBe(mounts);
     expect(machine()).toEqual(was);
   });
