@@ -2,8 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
+import { SockscopeError } from '../errors.ts';
 import type { Deadlines, HttpPlan, KnownAddress, Protocols, ProxyPlan } from '../make/dial/http/plan.ts';
 import type { TlsWish } from '../make/dial/kind.ts';
+import type { SocketWishes } from '../reactor/reactor.ts';
+import { readWishes } from '../reactor/socket-options.ts';
 import { authorityPath } from '../tap/tls/ca.ts';
 import { basic, type FieldFlags, fieldsOf, TOKEN, unescaped } from './dial-http-fields.ts';
 import { fileText, timeOf, usage, whole } from './dial-http-values.ts';
@@ -27,6 +30,7 @@ export interface HttpFlags extends FieldFlags {
   readonly ipv6?: boolean;
   readonly resolve?: string[];
   readonly unixSocket?: string;
+  readonly sockopt?: string;
   readonly proxy?: string;
   readonly repeat?: string;
   /** Commander's: false with --no-keepalive. */
@@ -157,6 +161,14 @@ function tlsOf({ insecure, cacert, cert, key }: HttpFlags): TlsWish {
   };
 }
 
+function wishesOf(given: string | undefined): SocketWishes {
+  const wishes = readWishes(given ?? '');
+  if (wishes instanceof SockscopeError) {
+    throw wishes;
+  }
+  return wishes;
+}
+
 function deadlinesOf(flags: HttpFlags): Deadlines {
   return {
     whole: timeOf('--timeout', flags.timeout),
@@ -220,6 +232,7 @@ export async function readHttpPlan(address: string, flags: HttpFlags, input: Rea
     protocols,
     tls: tlsOf(flags),
     deadlines: deadlinesOf(flags),
+    sockopt: wishesOf(flags.sockopt),
     follows: flags.location === true,
     redirects: whole('--max-redirects', flags.maxRedirects ?? USUAL_REDIRECTS, 0, MOST_REDIRECTS),
     decodes: flags.compressed === true,

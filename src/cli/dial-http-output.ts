@@ -58,11 +58,14 @@ function isSpecial(path: string): boolean {
 }
 
 function specialSink(fd: number, tried: (run: () => void) => void): BodySink {
-  return {
-    write: (bytes) => tried(() => writeAll(fd, bytes)),
-    keep: () => closeSync(fd),
-    drop: () => closeSync(fd),
+  let open = true;
+  const end = (): void => {
+    if (open) {
+      open = false;
+      closeSync(fd);
+    }
   };
+  return { write: (bytes) => tried(() => writeAll(fd, bytes)), keep: end, drop: end };
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {

@@ -11,6 +11,7 @@ import { type HttpFlags, readHttpPlan } from './dial-http-flags.ts';
 import { type BodySink, fileSink, streamSink } from './dial-http-output.ts';
 import { usage, whole } from './dial-http-values.ts';
 import type { DialIo } from './dial-io.ts';
+import { optionLines, optionsAsMade } from './options-made.ts';
 
 const MOST_REPEATS = 100_000;
 
@@ -73,6 +74,10 @@ async function runAll(client: HttpClient, run: Run, cancelled: AbortSignal): Pro
       io.errors.write(`${lines.join('\n')}\n`);
     }
   };
+  const options = optionLines(optionsAsMade(plan.sockopt, 'tcp'));
+  if (options.length > 0) {
+    say(options.map(paint.dim));
+  }
   const body = bodyOf(run);
   const all: HttpExchangeFacts[] = [];
   for (let index = 0; ; index++) {

@@ -1,4 +1,16 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createPlainHttp2 } from 'node:http2';
 import { type AddressInfo, createServer as createRaw, type Server as RawServer, type Socket } from 'node:net';
@@ -274,6 +286,26 @@ describe('the answer', () => {
     expect((await http([`:${cut}`, '-o', file, '-4'])).exit).toBe(1);
     expect(readFileSync(file, 'utf8')).toBe('whole');
     expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);
+  });
+
+  test('-o writes to a pipe or a device, and never replaces it', async () => {
+    const at = await serve((_request, response) => response.end('whole'));
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    expect((await http([at, '-o', pipe])).exit).toBe(0);
+    const bytes = Buffer.alloc(10);
+    expect(bytes.toString('utf8', 0, readSync(reader, bytes))).toBe('whole');
+    closeSync(reader);
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    rmSync(pipe);
+  });
+
+  test('--sockopt sets options on the connection, and says what the kernel made of them', async () => {
+    const at = await serve((_request, response) => response.end('whole'));
+    const { said, exit } = await http([at, '--sockopt', 'rcvbuf=4096']);
+    expect([exit, said]).toEqual([0, expect.stringContaining('rcvbuf=4096: the kernel made it 8192')]);
+    await expect(http([at, '--sockopt', 'nodeley'])).resolves.toMatchObject({ exit: 2 });
   });
 
   test('that is binary does not go to a terminal, unless that is asked for', async () => {

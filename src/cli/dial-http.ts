@@ -42,6 +42,7 @@ export function define(command: Command): Command {
     .option('--tls-timeout <time>', 'for the TLS handshake')
     .option('--first-byte-timeout <time>', 'from the end of the request to the first byte of the answer')
     .option('--body-timeout <time>', 'from there to its end')
+    .option('--sockopt <list>', 'socket options: rcvbuf=4096,nodelay; shown as the kernel takes them')
     .option('--json', 'an event per line instead of the body')
     .option('-s, --silent', 'say nothing but errors')
     .option('-v, --verbose', 'the phases of every hop and every repetition')

@@ -50,16 +50,6 @@ class Up {
     await this.#state.each(from, async () => {
       const path = bufferOf(from);
       const stats = this.#state.wishes.links ? lstatSync(path) : statSync(path);
-      const there = await this.#sftp.lstat(to).catch((error: unknown) => {
-        if (error instanceof SftpLost) {
-          throw error;
-        }
-        return null;
-      });
-      if (there !== null && kindOf(there.mode) === 'other') {
-        // To rename over /dev/null is to take it away from everybody.
-        throw new Error(`${textOf(to)} there is no regular file, and is not replaced`);
-      }
       await this.#thing(from, to, stats, []);
     });
   }

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -94,6 +96,21 @@ describe.skipIf(missing)('copies to and from a real OpenSSH server', () => {
           expect.stringContaining('/d 755'),
           '/d/a 644 "one"',
         ]);
+      },
+    );
+
+    it.each(['up', 'down'] as const)(
+      'what is no regular file is not replaced by one (%s)',
+      async (direction) => {
+        writeFileSync(path('a'), 'one');
+        execFileSync('mkfifo', [path('pipe')]);
+        const failures = await run(direction, path('a'), path('pipe'), {}, protocol).then(
+          (kept) => kept.failures,
+          (error: Error) => [error.message],
+        );
+        expect(failures.join()).toMatch(/neither a file nor a folder|no regular file/);
+        expect(lstatSync(path('pipe')).isFIFO()).toBe(true);
+        expect(readdirSync(folder).sort()).toEqual(['a', 'pipe']);
       },
     );
 

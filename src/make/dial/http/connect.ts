@@ -2,7 +2,8 @@
 import { SockscopeError } from '../../../errors.ts';
 import { type Dialled, type Dialling, dialSocket } from '../../../kernel/dial-socket.ts';
 import { errnoMeaning, errnoName } from '../../../kernel/errno.ts';
-import type { Address } from '../../../reactor/reactor.ts';
+import type { Address, SocketWishes } from '../../../reactor/reactor.ts';
+import { setOption } from '../../../reactor/socket-options.ts';
 import type { HttpTry } from '../../../session/http-exchange.ts';
 import { addressesOf, addressText } from '../addresses.ts';
 import { interleave, race } from '../happy-eyeballs.ts';
@@ -115,11 +116,23 @@ export async function connectFor(
     addresses = found;
   }
   clock.begin('connect');
-  return connectAny(addresses, addressText({ kind: 'tcp', host, port }), way.socket, clock);
+  return connectAny(addresses, way.sockopt, addressText({ kind: 'tcp', host, port }), way.socket, clock);
+}
+
+/** 0, or the first -errno. */
+function setOptions(fd: number, wishes: SocketWishes): number {
+  for (const [name, value] of Object.entries(wishes)) {
+    const result = setOption(fd, name, value);
+    if (result < 0) {
+      return result;
+    }
+  }
+  return 0;
 }
 
 function connectAny(
   addresses: readonly Address[],
+  sockopt: SocketWishes,
   where: string,
   path: string,
   clock: RequestClock,
@@ -137,14 +150,18 @@ function connectAny(
     };
     const racing = race<Address, Dialled>(addresses, {
       begin(address, done) {
-        const dialling = dialSocket(address, { source: null, prepare: () => 0 }, (result) => {
-          if (typeof result !== 'number') {
-            // What comes between the kernel's answer and this line is not the network's.
-            answered = Math.min(clock.now(), begun + dialling.took());
-            tell(address, 'connected');
-          }
-          done(result);
-        });
+        const dialling = dialSocket(
+          address,
+          { source: null, prepare: (fd) => setOptions(fd, sockopt) },
+          (result) => {
+            if (typeof result !== 'number') {
+              // What comes between the kernel's answer and this line is not the network's.
+              answered = Math.min(clock.now(), begun + dialling.took());
+              tell(address, 'connected');
+            }
+            done(result);
+          },
+        );
         const begun = clock.now();
         running.set(address, dialling);
         return dialling;

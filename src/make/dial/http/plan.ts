@@ -1,4 +1,5 @@
 /** What is asked for, and how. */
+import type { SocketWishes } from '../../../reactor/reactor.ts';
 import type { TlsWish } from '../kind.ts';
 import type { Fields, Redirectable } from './redirect.ts';
 
@@ -38,6 +39,8 @@ export interface WayPlan {
   readonly protocols: Protocols;
   readonly tls: TlsWish;
   readonly deadlines: Deadlines;
+  /** Socket options by name, on every connection. */
+  readonly sockopt: SocketWishes;
 }
 
 export interface HttpPlan extends Redirectable, WayPlan {
