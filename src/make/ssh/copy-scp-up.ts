@@ -73,10 +73,15 @@ export async function copyUpScp(
     await remove();
     return;
   }
-  const moved = await runQuietly(client, `mv -f ${shellWord(part)} ${shellWord(to)}`);
+  const there = shellWord(to);
+  const moved = await runQuietly(
+    client,
+    // To rename over /dev/null is to take it away from everybody.
+    `if [ -e ${there} ] && [ ! -f ${there} ]; then echo 'what is there is no regular file, and is not replaced' >&2; exit 1; fi; mv -f ${shellWord(part)} ${there}`,
+  );
   if (moved.status !== 0) {
     await remove();
-    throw new Error(`mv there says: ${moved.said === '' ? `status ${moved.status}` : moved.said}`);
+    throw new Error(`the server says: ${moved.said === '' ? `status ${moved.status}` : moved.said}`);
   }
 }
 
