@@ -86,7 +86,8 @@ function requestsPerSecond(port: number): number {
 
 function stopAll(): void {
   for (const child of started.splice(0)) {
-    child.kill('SIGKILL');
+    // A killed master of nginx leaves its workers behind.
+    child.kill(child.spawnfile.endsWith('nginx') ? 'SIGTERM' : 'SIGKILL');
   }
 }
 

@@ -7,6 +7,8 @@ import { lineEnd, text } from './text.ts';
 /** What `serve line` listens on when nobody says otherwise. */
 const PORT = 7777;
 const LONGEST = 64 * 1024;
+/** Of a line, and of a list together, this much is kept. */
+const KEPT = 16_000;
 const MOST_NAME = 32;
 const SHOWN = 60;
 const AT_HOME = 0.9;
@@ -21,7 +23,8 @@ interface State {
   answered: number;
   /** Items of a list that are still to come. */
   left: number;
-  items: string[];
+  items: number;
+  listed: string;
   listBytes: number;
 }
 
@@ -45,7 +48,7 @@ export const decoder = decoderOf<State>({
     ],
   },
   recognises,
-  begin: () => ({ asked: 0, answered: 0, left: 0, items: [], listBytes: 0 }),
+  begin: () => ({ asked: 0, answered: 0, left: 0, items: 0, listed: '', listBytes: 0 }),
   client: (bytes, from, to, state) =>
     eachLine(bytes, from, to, (line, size) => [request(line, size, ++state.asked)]),
   server: (bytes, from, to, state) => eachLine(bytes, from, to, (line, size) => reply(line, size, state)),
@@ -81,7 +84,7 @@ function eachLine(
         : ok(messages, at - from);
     }
     const stop = end > at && bytes[end - 1] === 13 ? end - 1 : end;
-    messages.push(...read(text(bytes, at, stop), end + 1 - at));
+    messages.push(...read(text(bytes, at, Math.min(stop, at + KEPT)), end + 1 - at));
     at = end + 1;
   }
 }
@@ -143,14 +146,18 @@ function request(line: string, size: number, pair: number): Message {
 
 function reply(line: string, size: number, state: State): readonly Message[] {
   if (state.left > 0) {
-    state.items.push(line.replace(/^- /, ''));
+    state.items += 1;
+    if (state.listed.length + line.length < KEPT) {
+      state.listed += `${state.listed === '' ? '' : ' '}${line.replace(/^- /, '')}`;
+    }
     state.listBytes += size;
     if (--state.left > 0) {
       return [];
     }
-    const values = { status: 'LIST', items: state.items.length, text: state.items.join(' ') };
+    const values = { status: 'LIST', items: state.items, text: state.listed };
     const bytes = state.listBytes;
-    state.items = [];
+    state.items = 0;
+    state.listed = '';
     return [messageOf('reply', 'LIST', bytes, values, ++state.answered)];
   }
   const [word = '', rest = ''] = cut(line);
