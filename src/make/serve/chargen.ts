@@ -79,6 +79,10 @@ class Chargen implements Talk {
     this.#end('closed by the server', true);
   }
 
+  moved(): readonly [number, number] {
+    return [this.#received, this.#sent];
+  }
+
   #end(how: string, fine: boolean): void {
     this.#over = true;
     this.#visit.done(how, this.#received, this.#sent, fine);

@@ -36,6 +36,10 @@ class Discard implements Talk {
 
   writable(): void {}
 
+  moved(): readonly [number, number] {
+    return [this.#received, 0];
+  }
+
   /** There is nothing to be said; the client may finish its sentence. */
   drain(): void {
     this.#stream.shutdown();

@@ -86,6 +86,10 @@ class Echo implements Talk {
     }
   }
 
+  moved(): readonly [number, number] {
+    return [this.#received, this.#sent];
+  }
+
   #done(how: string, fine: boolean): void {
     this.#visit.done(how, this.#received, this.#sent, fine);
   }

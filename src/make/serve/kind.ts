@@ -125,6 +125,8 @@ export interface Talk extends StreamEvents {
   drain(): void;
   /** --idle-timeout is over. True: the kind ends the connection by itself, in words of its protocol. */
   idle?(): boolean;
+  /** Of a kind without requests: what went through it so far, for its line when the house ends it. */
+  moved?(): readonly [received: number, sent: number];
   /** The house ends the connection (idle, drained too long): release what you hold besides the stream. */
   dropped?(): void;
 }

@@ -319,8 +319,9 @@ class HostedVisit implements Visit, StreamEvents {
   /** The house ends it. */
   drop(why: string): void {
     if (!this.#over) {
+      const [received, sent] = this.talk?.moved?.() ?? [0, 0];
       this.talk?.dropped?.();
-      this.done(why, 0, 0, false);
+      this.done(why, received, sent, false);
     }
   }
 }

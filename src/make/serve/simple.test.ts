@@ -103,9 +103,11 @@ describe('echo', () => {
     const got = open(port);
     got.socket.write('hello');
     await until(() => got.bytes.toString() === 'hello');
+    const { lines } = served as Served;
     const over = (served as Served).drain();
     served = null;
     expect(await over).toEqual({ drained: 0, dropped: 1 });
+    expect(lines[0]).toMatchObject({ received: 5, sent: 5, fine: false });
   });
 
   test('ends connections that are idle for too long', async () => {
