@@ -312,7 +312,11 @@ export class Conversation {
     lane.wanted = 0;
     lane.held = false;
     for (;;) {
-      const decoder = this.decoder!;
+      const { decoder } = this;
+      if (decoder === null) {
+        // What the other side had said before made it a protocol that nobody has recognised yet.
+        break;
+      }
       const step: Step = decoder[lane.side](bytes, next, to, this.state);
       if (step.step === 'ok') {
         next += step.consumed;
