@@ -81,7 +81,9 @@ describe.skipIf(lab.missing)('the wire between two kernels', () => {
     expect(ms).toBeGreaterThanOrEqual(100);
     expect(ms).toBeLessThan(3000);
     expect(arp).toBeGreaterThanOrEqual(2);
-    expect(states.slice(0, 2)).toEqual(['SYN-SENT', 'ESTABLISHED']);
+    expect(states[0]).toBe('SYN-SENT');
+    // Looks, not traces: on a machine that stands still the next look may come after the close.
+    expect(['ESTABLISHED', 'FIN-WAIT-1']).toContain(states[1]);
   });
 
   it('100 kB arrive intact over a wire that loses 5 %', async () => {
